@@ -1,0 +1,2 @@
+// The one home of Asio's compiled part.
+#include <boost/asio/impl/src.hpp>
