@@ -114,6 +114,11 @@ struct DriverFacts {
   std::vector<Guest> guests;
 };
 
+struct Adopted {
+  std::unique_ptr<Machine> machine;
+  bool is_reachable = false; // false: the process lives, but its control channel is silent
+};
+
 class MachineDriver {
 public:
   virtual ~MachineDriver() = default;
@@ -122,9 +127,12 @@ public:
   virtual Result<void> validate(const VmRecord& vm) const = 0;
   // Returns when the guest's processors run. On failure no process is left.
   virtual Task<Result<std::unique_ptr<Machine>>> start(MachineSpec spec, MachineObserver observer) = 0;
-  // Takes back a process of an earlier daemon, found by what start() left in spec.runtime_dir. kNotFound: no process of
-  // this VM lives, and `exit_of` says what is known of its end. kMachineUnreachable: a process lives, but is silent.
-  virtual Task<Result<std::unique_ptr<Machine>>> adopt(MachineSpec spec, MachineObserver observer) = 0;
+  // Takes back a process of an earlier daemon, found by what start() left in spec.runtime_dir. A process that lives and
+  // is silent comes back too, with `is_reachable` false: force_stop works on it, and on_reachable tells when it speaks.
+  // kNotFound: no process of this VM lives, and `exit_of` says what is known of its end. A guest that ended while
+  // nobody looked is cleared away first, so it is kNotFound as well. Any other error: it could not be found out, and
+  // nothing is assumed.
+  virtual Task<Result<Adopted>> adopt(MachineSpec spec, MachineObserver observer) = 0;
   // What the last process of this VM left behind, after adopt() said kNotFound.
   virtual Task<MachineExit> exit_of(MachineSpec spec) = 0;
 };
