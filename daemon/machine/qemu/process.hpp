@@ -1,0 +1,56 @@
+// A child of its own session that can never live without a record, and a handle on a process that is never a bare pid.
+// Blocking: called on the pool.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/core/error.hpp"
+#include "daemon/core/vm.hpp"
+#include "daemon/runtime/unique_fd.hpp"
+
+namespace berth {
+
+struct ProcessHandle {
+  ProcessIdentity identity;
+  UniqueFd pidfd; // readable when the process is gone
+};
+
+struct SpawnRequest {
+  std::vector<std::string> arguments; // [0] is the program's path
+  std::vector<int> kept;              // descriptors that stay open in the child, under the same numbers
+  int output = -1;                    // stdout and stderr
+  // Called with the child's identity before it executes anything; an error stops it there.
+  std::function<Result<void>(const ProcessIdentity&)> record;
+};
+
+// The child waits behind a gate until `record` has succeeded. If this daemon dies first, the child sees it and ends.
+Result<ProcessHandle> spawn_process(const SpawnRequest& request);
+
+// kNotFound when the identity names no living process (any more). Invariant: start time is compared after the pidfd is
+// open, so the handle is that very process even if its number was given away meanwhile.
+Result<ProcessHandle> open_process(const ProcessIdentity& identity);
+
+bool command_line_contains(const ProcessIdentity& identity, std::string_view text);
+
+// "exit status 1", "signal 9 (Killed)"; reaps a child. Nullopt when it was not our child. Only after it is gone.
+struct ProcessEnd {
+  int status = 0; // exit status, or 128 + signal
+  int signal = 0; // 0: it exited
+  std::string text;
+};
+std::optional<ProcessEnd> reap(const UniqueFd& pidfd);
+
+// False when the process is gone already.
+bool kill_process(const UniqueFd& pidfd);
+// SIGKILL, and waits for the end, at most `milliseconds`. For starts that failed.
+bool kill_and_wait(const UniqueFd& pidfd, int milliseconds);
+
+std::string boot_id();
+// Field 22 of /proc/<pid>/stat; 0 when there is no such process, or when it is a zombie.
+std::uint64_t start_time_of(std::int32_t pid);
+
+} // namespace berth

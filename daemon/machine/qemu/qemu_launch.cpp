@@ -1,0 +1,156 @@
+// The control socket listens before QEMU lives, so connecting needs neither waiting nor trying again.
+#include "daemon/machine/qemu/qemu_launch.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+
+#include "daemon/machine/qemu/process_record.hpp"
+#include "daemon/machine/qemu/socket.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr auto kQmpSocket = "qmp.sock", kConsoleSocket = "console.sock";
+constexpr int kEndLimit = 10'000; // milliseconds from SIGKILL to the end
+
+std::unexpected<Error> failed(ErrorCode code, std::string_view what, const std::filesystem::path& path) {
+  return fail(code, "cannot " + std::string{what} + " " + path.string() + ": " + std::strerror(errno));
+}
+
+Result<UniqueFd> open_file(const std::filesystem::path& path, int flags) {
+  UniqueFd fd{::open(path.c_str(), flags | O_CLOEXEC, 0600)};
+  if (!fd) return failed(ErrorCode::kMachineFailed, "open", path);
+  return fd;
+}
+
+// The guest's own firmware variables, from the package's template when there are none.
+Result<void> make_nvram(const MachineSpec& spec, const std::filesystem::path& firmware_variables) {
+  if (spec.boot.kind != BootKind::kEfi) return {};
+  const auto file = spec.bundle / "NVRAM", draft = spec.bundle / "NVRAM.new";
+  std::error_code error;
+  if (std::filesystem::exists(file, error)) return {};
+  std::filesystem::copy_file(firmware_variables, draft, std::filesystem::copy_options::overwrite_existing, error);
+  if (!error) std::filesystem::permissions(draft, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
+  if (!error) std::filesystem::rename(draft, file, error);
+  if (error) return fail(ErrorCode::kStorageFailed, "cannot make " + file.string() + ": " + error.message());
+  return {};
+}
+
+// Descriptors that the child gets; ours are closed after the spawn.
+struct ChildFiles {
+  UniqueFd qmp, console, log, saved_state;
+};
+
+Result<ChildFiles> open_child_files(const MachineSpec& spec) {
+  ChildFiles files;
+  auto qmp = listen_unix(spec.runtime_dir, kQmpSocket);
+  if (!qmp) return std::unexpected(qmp.error());
+  auto console = listen_unix(spec.runtime_dir, kConsoleSocket);
+  if (!console) return std::unexpected(console.error());
+  auto log = open_file(spec.runtime_dir / "qemu.log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+  if (!log) return std::unexpected(log.error());
+  files = {std::move(*qmp), std::move(*console), std::move(*log), {}};
+  if (spec.restore_from) {
+    auto saved = open_file(*spec.restore_from, O_RDONLY);
+    if (!saved) return std::unexpected(saved.error());
+    files.saved_state = std::move(*saved);
+  }
+  return files;
+}
+
+Result<void> connect_both(QemuLaunch& launch, const std::filesystem::path& directory) {
+  auto qmp = connect_unix(directory, kQmpSocket);
+  if (!qmp) return std::unexpected(qmp.error());
+  auto console = connect_unix(directory, kConsoleSocket);
+  if (!console) return std::unexpected(console.error());
+  launch.qmp = std::move(*qmp);
+  launch.console = std::move(*console);
+  return {};
+}
+
+// The log's cap is kept here too: while no daemon lives, QEMU goes on writing.
+Result<Console::Chunk> open_console_log(const MachineSpec& spec, std::uint64_t cap) {
+  const ConsoleLog log{spec.runtime_dir};
+  if (auto made = log.create(); !made) return std::unexpected(made.error());
+  if (auto trimmed = log.trim(cap); !trimmed) return std::unexpected(trimmed.error());
+  return log.tail(64 << 10);
+}
+
+} // namespace
+
+QemuLaunch::QemuLaunch(QemuLaunch&& other) noexcept
+    : process(std::move(other.process)), qmp(std::move(other.qmp)), console(std::move(other.console)),
+      recent_output(std::move(other.recent_output)), accelerator(std::move(other.accelerator)), restore_fd(other.restore_fd),
+      is_ours_to_end(std::exchange(other.is_ours_to_end, false)) {}
+
+QemuLaunch::~QemuLaunch() {
+  if (is_ours_to_end) kill_and_wait(process.pidfd, kEndLimit);
+}
+
+Result<QemuLaunch> launch_qemu(const MachineSpec& spec, const QemuHost& host, const std::filesystem::path& firmware_variables,
+                               std::uint64_t console_cap) {
+  remove_records(spec.runtime_dir);
+  if (auto made = make_nvram(spec, firmware_variables); !made) return std::unexpected(made.error());
+  QemuLaunch launch;
+  auto recent = open_console_log(spec, console_cap);
+  if (!recent) return std::unexpected(recent.error());
+  launch.recent_output = std::move(*recent);
+  launch.accelerator = host.accelerator;
+  auto files = open_child_files(spec);
+  if (!files) return std::unexpected(files.error());
+  // Connected before the process lives: the connections wait in the backlog of sockets that it inherits.
+  if (auto connected = connect_both(launch, spec.runtime_dir); !connected) return std::unexpected(connected.error());
+
+  SpawnRequest request;
+  request.arguments = qemu_arguments(spec, host, {files->qmp.get(), files->console.get()});
+  request.kept = {files->qmp.get(), files->console.get()};
+  if (files->saved_state) request.kept.push_back(launch.restore_fd = files->saved_state.get());
+  for (const UniqueFd& each : spec.inherited) request.kept.push_back(each.get());
+  request.output = files->log.get();
+  request.record = [&](const ProcessIdentity& process) {
+    return write_process_record(spec.runtime_dir, {process, spec.machine_id.hardware_uuid()});
+  };
+  auto process = spawn_process(request);
+  if (!process) {
+    remove_records(spec.runtime_dir);
+    return std::unexpected(process.error());
+  }
+  launch.process = std::move(*process);
+  launch.is_ours_to_end = true;
+  return launch;
+}
+
+Result<QemuLaunch> reopen_qemu(const MachineSpec& spec, std::uint64_t console_cap) {
+  const auto record = read_process_record(spec.runtime_dir);
+  if (!record) return std::unexpected(record.error());
+  auto process = open_process(record->process);
+  if (!process) return std::unexpected(process.error());
+  // The record is of another identity, or a child was caught between fork and exec and ends by itself: not this VM.
+  if (record->uuid != spec.machine_id.hardware_uuid() || !command_line_contains(process->identity, record->uuid.to_string()))
+    return fail(ErrorCode::kMachineFailed, "process " + std::to_string(record->process.pid) + " is recorded for this machine, but is not its guest");
+  QemuLaunch launch;
+  launch.process = std::move(*process);
+  launch.accelerator = command_line_contains(record->process, "accel=kvm") ? "kvm" : "tcg";
+  auto recent = open_console_log(spec, console_cap);
+  if (!recent) return std::unexpected(recent.error());
+  launch.recent_output = std::move(*recent);
+  // A process that lives and does not listen is silent: the launch comes back without connections.
+  if (!connect_both(launch, spec.runtime_dir)) launch.qmp.reset();
+  return launch;
+}
+
+Error explain_failure(std::string words) {
+  const auto has = [&](std::string_view text) { return words.find(text) != std::string::npos; };
+  ErrorCode code = ErrorCode::kMachineFailed;
+  if (has("\"write\" lock") || has("consistent read\" lock")) code = ErrorCode::kBundleInUse;
+  else if (has("/dev/net/tun") || has("network script")) code = ErrorCode::kNetworkUnavailable;
+  else if (has("cannot set up guest memory")) code = ErrorCode::kInsufficientMemory;
+  return {code, words.empty() ? "qemu ended without a word" : "qemu: " + words};
+}
+
+} // namespace berth

@@ -1,0 +1,167 @@
+// Reads until the kernel has no more, hands out in order, and never trusts that its owner outlives a callback.
+#include "daemon/machine/qemu/qmp_client.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace berth {
+
+namespace {
+
+std::unexpected<Error> silent(const std::string& command) {
+  return fail(ErrorCode::kMachineUnreachable, "the machine did not answer " + command + " in time");
+}
+std::unexpected<Error> closed() { return fail(ErrorCode::kMachineUnreachable, "the control channel of the machine is closed"); }
+
+} // namespace
+
+QmpClient::QmpClient(EventLoop& loop, UniqueFd connected, Duration deadline, Handlers handlers)
+    : loop_(loop), socket_(std::move(connected)), deadline_(deadline), handlers_(std::make_shared<const Handlers>(std::move(handlers))) {}
+
+void QmpClient::start() {
+  watch_ = loop_.watch(socket_.get(), Readiness::kReadable, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->drain();
+  });
+}
+
+Task<Result<void>> QmpClient::open(std::shared_ptr<QmpClient> self, Duration deadline) {
+  const SteadyTime end = self->loop_.steady_now() + deadline;
+  while (!self->is_greeted_) {
+    if (self->is_closed()) co_return closed();
+    const auto left = std::chrono::ceil<Duration>(end - self->loop_.steady_now());
+    if (left <= Duration::zero()) {
+      self->set_silent(true);
+      co_return silent("with its greeting");
+    }
+    co_await wait_for(self->loop_, self->greeted_, left);
+  }
+  if (!self->is_open_) {
+    auto answer = co_await execute(self, "qmp_capabilities");
+    if (!answer) co_return std::unexpected(std::move(answer.error()));
+    self->is_open_ = true;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<QmpValues>> QmpClient::execute(std::shared_ptr<QmpClient> self, std::string command, std::string arguments, int fd) {
+  if (self->is_closed()) co_return closed();
+  const std::uint64_t id = self->next_id_++;
+  auto [resolver, pending] = one_shot<Result<QmpValues>>();
+  if (!self->send(QmpCodec::encode(command, arguments, id), fd)) {
+    if (self->is_closed()) co_return closed();
+    co_return silent(command);
+  }
+  Registration timer = self->loop_.after(self->deadline_, [weak = self->weak_from_this(), id] {
+    if (const auto client = weak.lock()) client->expire(id);
+  });
+  self->waiting_.emplace(id, Waiting{resolver, std::move(timer)});
+  auto answer = co_await std::move(pending);
+  if (!answer) {
+    answer.error().detail = command + ": " + answer.error().detail;
+  }
+  co_return answer;
+}
+
+void QmpClient::drain() {
+  const auto self = shared_from_this();
+  std::array<char, 16384> buffer;
+  while (!is_closed()) {
+    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (count <= 0) return lost();
+    const auto messages = codec_.feed({buffer.data(), static_cast<std::size_t>(count)});
+    set_silent(false);
+    if (!messages) return lost();
+    for (const QmpMessage& message : *messages) {
+      if (is_closed()) return;
+      deliver(message);
+    }
+  }
+}
+
+void QmpClient::deliver(const QmpMessage& message) {
+  switch (message.kind) {
+    case QmpMessage::Kind::kGreeting:
+      is_greeted_ = true;
+      greeted_.notify();
+      return;
+    case QmpMessage::Kind::kReturn:
+    case QmpMessage::Kind::kError:
+      answered(message);
+      return;
+    case QmpMessage::Kind::kEvent:
+      if (const auto handlers = handlers_; handlers && handlers->on_event) handlers->on_event(message);
+      return;
+  }
+}
+
+void QmpClient::answered(const QmpMessage& message) {
+  auto found = waiting_.extract(message.id);
+  if (found.empty()) return; // the answer to a command that was given up
+  const auto resolver = found.mapped().resolver;
+  found.mapped().timer.cancel();
+  if (message.kind == QmpMessage::Kind::kError) {
+    resolver(fail(ErrorCode::kMachineFailed, message.detail));
+  } else {
+    resolver(message.values);
+  }
+}
+
+void QmpClient::expire(std::uint64_t id) {
+  const auto self = shared_from_this();
+  auto found = waiting_.extract(id);
+  if (found.empty()) return;
+  set_silent(true);
+  found.mapped().resolver(fail(ErrorCode::kMachineUnreachable, "no answer in time"));
+}
+
+void QmpClient::lost() {
+  const auto handlers = handlers_;
+  close();
+  if (handlers && handlers->on_closed) handlers->on_closed();
+}
+
+void QmpClient::close() {
+  const auto self = shared_from_this();
+  handlers_.reset();
+  watch_.cancel();
+  socket_.reset();
+  for (const auto& [id, each] : std::exchange(waiting_, {})) each.resolver(closed());
+  greeted_.notify();
+}
+
+bool QmpClient::send(const std::string& line, int fd) {
+  iovec data{const_cast<char*>(line.data()), line.size()};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  if (fd >= 0) {
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  }
+  const ssize_t sent = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent == static_cast<ssize_t>(line.size())) return true;
+  // A socket that does not take one short line is full of commands nobody reads. What went out is half a command, and
+  // the stream is of no more use.
+  if (sent > 0) lost();
+  set_silent(true);
+  return false;
+}
+
+void QmpClient::set_silent(bool is_silent) {
+  if (is_closed() || std::exchange(is_silent_, is_silent) == is_silent) return;
+  if (const auto handlers = handlers_; handlers && handlers->on_reachable) handlers->on_reachable(!is_silent);
+}
+
+} // namespace berth

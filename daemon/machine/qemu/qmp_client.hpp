@@ -1,0 +1,74 @@
+// One QMP connection on the core thread: commands with a deadline each, events, and the end of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/core/error.hpp"
+#include "daemon/machine/qemu/qmp_codec.hpp"
+#include "daemon/runtime/event_loop.hpp"
+#include "daemon/runtime/task.hpp"
+#include "daemon/runtime/unique_fd.hpp"
+
+namespace berth {
+
+// Shared: a coroutine that waits for an answer keeps the client alive over the end of its owner.
+class QmpClient : public std::enable_shared_from_this<QmpClient> {
+public:
+  struct Handlers {
+    std::function<void(const QmpMessage&)> on_event;
+    // False when an answer did not come in time; true when a byte comes after that. The late answer itself is the sign
+    // of life, so a silent machine needs no probe.
+    std::function<void(bool is_reachable)> on_reachable;
+    std::function<void()> on_closed; // end of the stream, or garbage on it; nothing comes after
+  };
+
+  // `connected` is non-blocking.
+  QmpClient(EventLoop& loop, UniqueFd connected, Duration deadline, Handlers handlers);
+  QmpClient(const QmpClient&) = delete;
+  QmpClient& operator=(const QmpClient&) = delete;
+
+  // Watches the socket; call once, after make_shared.
+  void start();
+  // The greeting, then qmp_capabilities. kMachineUnreachable after `deadline`; may be called again then.
+  static Task<Result<void>> open(std::shared_ptr<QmpClient> self, Duration deadline);
+  // Errors: kMachineUnreachable (silent, or closed), kMachineFailed (QEMU's own words).
+  // `fd`, if not negative, travels with the command (SCM_RIGHTS), for getfd.
+  static Task<Result<QmpValues>> execute(std::shared_ptr<QmpClient> self, std::string command, std::string arguments = {}, int fd = -1);
+
+  // Reads what has arrived: after the process's end its last events.
+  void drain();
+  // Fails what waits and calls no handler any more.
+  void close();
+  bool is_closed() const { return !socket_; }
+
+private:
+  struct Waiting {
+    Resolver<Result<QmpValues>> resolver;
+    Registration timer;
+  };
+
+  void deliver(const QmpMessage& message);
+  void answered(const QmpMessage& message);
+  void expire(std::uint64_t id);
+  void set_silent(bool is_silent);
+  void lost();
+  bool send(const std::string& line, int fd);
+
+  EventLoop& loop_;
+  UniqueFd socket_;
+  const Duration deadline_;
+  std::shared_ptr<const Handlers> handlers_; // copied before a call: a handler may close the client under itself
+  QmpCodec codec_;
+  Registration watch_;
+  std::map<std::uint64_t, Waiting> waiting_;
+  std::uint64_t next_id_ = 1;
+  bool is_greeted_ = false, is_open_ = false, is_silent_ = false;
+  Signal greeted_;
+};
+
+} // namespace berth
