@@ -28,3 +28,9 @@ function(berth_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC berth_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
 endfunction()
+
+# Steps at which a test may kill the daemon; never in a release.
+option(BERTH_CRASH_POINTS "Compile the crash points in" ON)
+if(BERTH_CRASH_POINTS)
+  add_compile_definitions(BERTH_CRASH_POINTS)
+endif()

@@ -39,6 +39,7 @@ struct OperationRecord {
   std::string step;         // what it is doing now, a few words
   std::optional<Error> error;
   std::uint32_t requestor_uid = 0;
+  std::string result;       // id of the thing made, empty when there is none
   std::string parameters;   // JSON of what is needed to resume or roll back after a crash; opaque here
   std::uint64_t revision = 1;
   Timestamp created_at;

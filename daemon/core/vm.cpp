@@ -27,6 +27,12 @@ std::string_view to_string(BootKind kind) {
   return "none";
 }
 
+std::optional<BootKind> parse_boot_kind(std::string_view text) {
+  for (const auto kind : {BootKind::kNone, BootKind::kKernel, BootKind::kEfi, BootKind::kMacos})
+    if (text == to_string(kind)) return kind;
+  return std::nullopt;
+}
+
 std::string_view to_string(NetworkMode mode) {
   switch (mode) {
     case NetworkMode::kNat: return "nat";

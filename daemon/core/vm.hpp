@@ -27,6 +27,7 @@ enum class BootKind : std::uint8_t {
   kMacos,  // Mac boot loader
 };
 std::string_view to_string(BootKind kind);
+std::optional<BootKind> parse_boot_kind(std::string_view text);
 
 // `kernel` and `initramfs` are image ids (sha256, 64 hexadecimal digits).
 struct BootSpec {
@@ -85,6 +86,7 @@ struct VmRecord {
   std::uint64_t revision = 1;
   Timestamp created_at;
   std::optional<VmId> cloned_from;
+  std::optional<SnapshotId> current_snapshot; // what the next snapshot is a child of
   VmStatus status;
 };
 

@@ -1,0 +1,120 @@
+// berth.json, written and judged.
+#include "daemon/bundle/description.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/bundle/disk.hpp"
+#include "daemon/core/image.hpp"
+
+namespace berth {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kFormatVersion = 1;
+
+std::string to_hex(const Bytes& bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const auto byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+std::optional<Bytes> from_hex(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  if (text.size() % 2 != 0 || text.size() > 4096) return std::nullopt;
+  Bytes bytes;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const auto high = digits.find(text[i]), low = digits.find(text[i + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+    bytes.push_back(static_cast<std::uint8_t>(high << 4 | low));
+  }
+  return bytes;
+}
+
+// Readers that refuse another type instead of converting it.
+std::string text_of(const Json& json, const char* field) {
+  const auto found = json.find(field);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+std::uint64_t number_of(const Json& json, const char* field) {
+  const auto found = json.find(field);
+  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+Result<BundleDescription> judge(const Json& json) {
+  const auto invalid = [](const std::string& why) { return fail(ErrorCode::kBundleInvalid, "berth.json: " + why); };
+  if (!json.is_object() || text_of(json, "format") != "berth-bundle") return invalid("not a description of a bundle");
+  if (number_of(json, "version") != kFormatVersion) return invalid("of a version that this berthd does not know");
+  BundleDescription found;
+  VmRecord& vm = found.vm;
+  const auto id = VmId::parse(text_of(json, "id"));
+  const auto guest = parse_guest(text_of(json, "guest"));
+  const auto network = parse_network_mode(text_of(json, "network"));
+  const auto mac = MacAddress::parse(text_of(json, "mac_address"));
+  const auto machine_identifier = from_hex(text_of(json, "machine_identifier"));
+  vm.name = text_of(json, "name");
+  if (!id || !guest || !network || !mac || !machine_identifier) return invalid("a field is missing or wrong");
+  if (!is_valid_vm_name(vm.name)) return invalid("the name is not one that a VM may have");
+  const auto key = decode_machine_identifier(*machine_identifier);
+  if (!key) return invalid(key.error().detail);
+  vm.id = *id;
+  vm.guest = *guest;
+  vm.network = *network;
+  vm.mac_address = *mac;
+  vm.machine_id = *key;
+  vm.cpu_count = static_cast<std::uint32_t>(number_of(json, "cpu_count"));
+  vm.memory_bytes = number_of(json, "memory_bytes");
+  vm.disk_bytes = number_of(json, "disk_bytes");
+  if (vm.cpu_count == 0 || vm.cpu_count > 512 || vm.memory_bytes == 0 || vm.disk_bytes % disk::kSectorBytes != 0)
+    return invalid("processors, memory or disk cannot be so");
+  const Json boot = json.value("boot", Json::object());
+  const auto kind = parse_boot_kind(text_of(boot, "kind"));
+  if (!kind) return invalid("the boot kind is unknown");
+  vm.boot = {*kind, text_of(boot, "kernel"), text_of(boot, "initramfs"), text_of(boot, "command_line")};
+  if ((!vm.boot.kernel.empty() && !is_image_id(vm.boot.kernel)) || (!vm.boot.initramfs.empty() && !is_image_id(vm.boot.initramfs)))
+    return invalid("a boot image is not named by its hash");
+  found.machine_identifier = *machine_identifier;
+  return found;
+}
+
+} // namespace
+
+std::string describe(const VmRecord& vm, const Bytes& machine_identifier) {
+  const Json json{{"format", "berth-bundle"},
+                  {"version", kFormatVersion},
+                  {"id", vm.id.to_string()},
+                  {"name", vm.name},
+                  {"guest", to_string(vm.guest)},
+                  {"cpu_count", vm.cpu_count},
+                  {"memory_bytes", vm.memory_bytes},
+                  {"disk_bytes", vm.disk_bytes},
+                  {"network", to_string(vm.network)},
+                  {"mac_address", vm.mac_address.to_string()},
+                  {"machine_id", vm.machine_id.to_string()},
+                  {"machine_identifier", to_hex(machine_identifier)},
+                  {"boot",
+                   {{"kind", to_string(vm.boot.kind)},
+                    {"kernel", vm.boot.kernel},
+                    {"initramfs", vm.boot.initramfs},
+                    {"command_line", vm.boot.command_line}}}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<BundleDescription> read_description(std::string_view text) {
+  if (text.size() > 64 * 1024) return fail(ErrorCode::kBundleInvalid, "berth.json: too large");
+  try {
+    // Depth is bounded by the size, and nothing here copies or dumps what was parsed beyond its first level.
+    const Json json = Json::parse(text, nullptr, false);
+    if (json.is_discarded()) return fail(ErrorCode::kBundleInvalid, "berth.json: not JSON");
+    return judge(json);
+  } catch (const Json::exception& error) {
+    return fail(ErrorCode::kBundleInvalid, std::string("berth.json: ") + error.what());
+  }
+}
+
+} // namespace berth

@@ -1,0 +1,32 @@
+// The name of an image is the hash of its bytes. Blocking: call on the pool.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "daemon/bundle/disk.hpp"
+#include "daemon/core/image.hpp"
+#include "daemon/runtime/unique_fd.hpp"
+
+namespace berth {
+
+// 64 lower-case hexadecimal digits.
+std::string sha256(std::string_view bytes);
+
+struct HashedCopy {
+  std::string sha256;
+  std::uint64_t bytes = 0;
+};
+
+// Copies the open regular file from its begin to the new file `to` while hashing it; stretches of zeros become holes.
+// kInvalidValue (not a regular file), kInsufficientDisk (checked first), kCancelled. No file is left then.
+Result<HashedCopy> copy_hashed(const UniqueFd& from, const std::filesystem::path& to, const disk::CloneControl& control = {});
+
+// Looks at the first bytes: kImageInvalid for an empty file, and for a disk that is not raw (a qcow2 names other files).
+Result<void> judge_image(const std::filesystem::path& file, ImageKind kind);
+
+} // namespace berth

@@ -1,0 +1,99 @@
+// VMs as things: created, changed, cloned, imported, repaired, deleted.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "daemon/bundle/bundle.hpp"
+#include "daemon/service/context.hpp"
+#include "daemon/service/operation_service.hpp"
+#include "daemon/service/power_service.hpp"
+
+namespace berth {
+
+struct CreateVm {
+  std::string name;
+  Guest guest = Guest::kLinux;
+  std::uint32_t cpu_count = 1;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t disk_bytes = 0;
+  std::optional<std::string> disk_image;
+  BootSpec boot;
+  std::optional<DisplaySpec> display;
+  NetworkMode network = NetworkMode::kNat;
+  std::optional<MacAddress> mac_address;
+  std::optional<MachineIdKey> machine_id; // empty: a new one
+  std::map<std::string, std::string> labels;
+  bool autostart = false;
+  std::int32_t autostart_priority = 0;
+};
+
+// Only what is set is changed.
+struct PatchVm {
+  std::optional<std::string> name;
+  std::optional<std::uint32_t> cpu_count;
+  std::optional<std::uint64_t> memory_bytes, memory_target_bytes, disk_bytes;
+  std::optional<BootSpec> boot;
+  std::optional<std::optional<DisplaySpec>> display;
+  std::optional<NetworkMode> network;
+  std::optional<MacAddress> mac_address;
+  std::optional<std::map<std::string, std::string>> labels;
+  std::optional<bool> autostart;
+  std::optional<std::int32_t> autostart_priority;
+};
+
+struct CloneVm {
+  std::string name;
+  bool new_machine_id = false;
+  bool accept_unbootable = false;
+  std::optional<MacAddress> mac_address;
+  std::map<std::string, std::string> labels;
+};
+
+struct ImportVm {
+  std::string path;
+  std::optional<std::string> name;
+  bool new_mac_address = false;
+};
+
+class VmService {
+public:
+  VmService(Context& context, OperationService& operations, PowerService& power) : context_(context), operations_(operations), power_(power) {}
+
+  Task<Result<Accepted>> create(CreateVm request, Caller caller);
+  // `revision`: of If-Match, nullopt for any.
+  Task<Result<void>> patch(VmHandle vm, PatchVm request, std::optional<std::uint64_t> revision, Caller caller);
+  Task<Result<Accepted>> remove(VmHandle vm, Caller caller);
+  Task<Result<Accepted>> clone(VmHandle vm, CloneVm request, Caller caller);
+  Task<Result<Accepted>> import(ImportVm request, Caller caller);
+  Task<Result<Accepted>> repair(VmHandle vm, Caller caller);
+
+  // After a crash of the daemon, in the order of the ledger.
+  Task<void> roll_back_create(VmHandle vm, OperationId operation);
+  Task<void> finish_remove(VmHandle vm, OperationId operation);
+
+private:
+  Result<VmRecord> judge(const CreateVm& request) const;
+  Result<MachineIdRecord> identity_for(const std::optional<MachineIdKey>& wanted, Guest guest) const;
+  Result<void> judge_images(const BootSpec& boot, const std::optional<std::string>& disk_image) const;
+  // Intent, work on the pool, rename, end: what create, clone and import share. `build` fills the staging directory.
+  using Build = std::function<Result<void>(const std::filesystem::path& staging, const disk::CloneControl& control)>;
+  Task<Result<Accepted>> begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller, Build build,
+                                   VmHandle source);
+  VmRecord busy_source(const VmEntry& source, OperationId operation, Transaction& transaction) const;
+  Task<void> run_new(VmHandle vm, std::shared_ptr<OperationControl> control, Build build, VmHandle source, std::shared_ptr<OperationControl> of_source);
+  Task<void> run_remove(VmHandle vm, std::shared_ptr<OperationControl> control);
+  Task<void> run_repair(VmHandle vm, std::shared_ptr<OperationControl> control);
+  Transaction removal_of(const VmRecord& vm) const;
+  disk::CloneControl control_of(std::shared_ptr<OperationControl> control, std::string step) const;
+
+  Context& context_;
+  OperationService& operations_;
+  PowerService& power_;
+};
+
+// Limits that hold for every VM, whatever made it.
+Result<void> judge_size(std::uint32_t cpu_count, std::uint64_t memory_bytes, std::uint64_t disk_bytes);
+
+} // namespace berth
