@@ -30,7 +30,7 @@ public:
     while (!condition()) {
       if (std::chrono::steady_clock::now() >= end) return false;
       loop.context().restart();
-      loop.context().run_one_until(end);
+      loop.context().run_one_for(std::chrono::milliseconds{10}); // the condition may be about the world outside the loop
     }
     return true;
   }
