@@ -19,13 +19,19 @@
 namespace berth::api {
 
 // A JSON text as a tree of bounded depth and size. Integers that fit are integers; every other number is a double.
+struct JsonMember;
 struct JsonValue {
   using Array = std::vector<JsonValue>;
-  using Object = std::vector<std::pair<std::string, JsonValue>>; // in the order of the text, names once
+  using Object = std::vector<JsonMember>; // in the order of the text, names once
   std::variant<std::nullptr_t, bool, std::uint64_t, std::int64_t, double, std::string, Array, Object> value;
 
   bool is_null() const { return std::holds_alternative<std::nullptr_t>(value); }
   const JsonValue* find(std::string_view name) const; // null when absent or no object
+};
+
+struct JsonMember {
+  std::string name;
+  JsonValue value;
 };
 
 inline constexpr std::size_t kJsonDepthLimit = 64;

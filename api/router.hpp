@@ -60,7 +60,7 @@ public:
   void add_async(Method method, std::string pattern, Access access, AsyncHandler handler);
   // GET, answered by text/event-stream.
   void add_stream(std::string pattern, Access access, StreamCheck check, StreamHandler handler);
-  // GET with an upgrade; without one it is answered by 426 (kMalformedRequest is for broken upgrades).
+  // GET with an upgrade; without a good one it is answered by kMalformedRequest and Sec-WebSocket-Version.
   void add_websocket(std::string pattern, Access access, StreamCheck check, WebSocketHandler handler);
 
   std::vector<RouteInfo> routes() const;

@@ -1,0 +1,2 @@
+// The one home of Beast's compiled part.
+#include <boost/beast/src.hpp>
