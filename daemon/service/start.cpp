@@ -1,5 +1,6 @@
 // Admission and start: claim in memory, commit, act, commit.
 #include <algorithm>
+#include <tuple>
 
 #include "daemon/bundle/bundle.hpp"
 #include "daemon/bundle/files.hpp"
@@ -312,7 +313,10 @@ Task<void> PowerService::autostart() {
   std::vector<VmHandle> wanted;
   for (const auto& [name, vm] : context_.world.vms_by_name)
     if (vm->record.autostart && (vm->record.status.state == VmState::kStopped || vm->record.status.state == VmState::kSuspended)) wanted.push_back(vm);
-  std::ranges::stable_sort(wanted, std::ranges::greater{}, [](const VmHandle& vm) { return vm->record.autostart_priority; });
+  std::ranges::sort(wanted, [](const VmHandle& left, const VmHandle& right) {
+    const auto order = [](const VmHandle& vm) { return std::tuple(-vm->record.autostart_priority, std::string_view(vm->record.name)); };
+    return order(left) < order(right);
+  });
   for (const VmHandle& vm : wanted) {
     const auto started = co_await start(vm, {.queue = true}, Caller{context_.own_uid, {}});
     if (!started) context_.log(LogLevel::kWarning, "autostart of " + vm->record.name + ": " + started.error().detail);

@@ -1,0 +1,60 @@
+// flock on small files.
+#include "daemon/host/machine_id_locks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace berth {
+
+Result<UniqueFd> lock_machine_id(const std::filesystem::path& directory, const MachineIdKey& key) {
+  std::string name = key.to_string();
+  std::ranges::replace(name, ':', '-');
+  const auto file = directory / name;
+  // World-writable, so that another user's daemon meets the same lock; it holds no data.
+  UniqueFd fd{::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666)};
+  if (!fd) return fail(ErrorCode::kStorageFailed, "could not open the lock " + file.string() + ": " + std::strerror(errno), file.string());
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno == EWOULDBLOCK)
+    return fail(ErrorCode::kMachineIdInUse, "machine identifier " + key.to_string() + " is held by a VM process that this daemon does not own", key.to_string());
+  return fail(ErrorCode::kStorageFailed, "could not lock " + file.string() + ": " + std::strerror(errno), file.string());
+}
+
+std::filesystem::path default_lock_directory() {
+#ifdef __linux__
+  const std::filesystem::path shared = "/run/lock/berth";
+#else
+  const std::filesystem::path shared = "/var/tmp/berth.locks";
+#endif
+  // Sticky and for all, like /run/lock itself: daemons of several users must meet here.
+  if (::mkdir(shared.c_str(), 01777) == 0) ::chmod(shared.c_str(), 01777);
+  struct stat status {};
+  if (::lstat(shared.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && ::access(shared.c_str(), W_OK) == 0) return shared;
+  return {};
+}
+
+Result<UniqueFd> lock_state_directory(const std::filesystem::path& file) {
+  UniqueFd fd{::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  if (!fd) return fail(ErrorCode::kStorageFailed, "could not open " + file.string() + ": " + std::strerror(errno), file.string());
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    std::array<char, 32> text{};
+    const auto size = ::pread(fd.get(), text.data(), text.size() - 1, 0);
+    std::string pid = size > 0 ? text.data() : "unknown";
+    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+    return fail(ErrorCode::kStateConflict, "another berthd (pid " + pid + ") has the state directory " + file.parent_path().string(), pid);
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
+    return fail(ErrorCode::kStorageFailed, "could not write " + file.string() + ": " + std::strerror(errno), file.string());
+  return fd;
+}
+
+} // namespace berth

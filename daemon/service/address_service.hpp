@@ -1,0 +1,80 @@
+// Where guests are: joins the sources of address/ in its book, follows the guests that run, and owns their network.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/address/address_book.hpp"
+#include "daemon/service/context.hpp"
+
+namespace berth {
+
+#ifdef __linux__
+class LeaseFile;
+class NatNetwork;
+class NeighbourTable;
+#endif
+
+struct NetworkOptions {
+  bool is_nat_wanted = true;   // false: user networking for all
+  std::string bridge = "berth0";
+  std::string dnsmasq = "dnsmasq";
+  std::filesystem::path state_dir; // for leases and process records
+};
+
+struct NetworkFacts {
+  NetworkMode mode = NetworkMode::kUser; // what a guest that wants nat gets
+  std::string bridge, subnet;            // empty until the first guest brought it up
+  bool are_addresses_visible = false;
+  std::string reason;                    // why not, or what does not work
+};
+
+class AddressService : public AddressPort, public NetworkPort {
+public:
+  AddressService(EventLoop& loop, TaskGroup& tasks, NetworkOptions options, Log log);
+  ~AddressService() override;
+
+  // Called with the VM whose addresses have changed; set once by the Harbour.
+  std::function<void(VmId)> on_change;
+
+  // Opens the kernel's neighbour table. Without it addresses come from leases alone.
+  void start();
+
+  void track(const VmRecord& vm) override;
+  void untrack(const VmRecord& vm) override;
+  Task<Result<Attachment>> attach(VmId vm, NetworkMode mode) override;
+  Task<void> reattach(VmId vm, NetworkMode mode) override;
+  void detach(VmId vm) override;
+
+  AddressLookup addresses_of(const VmRecord& vm) const;
+  bool are_visible(const VmRecord& vm) const;
+  std::vector<LeaseRow> leases() const;
+  NetworkFacts facts() const;
+
+  // The last call. The network goes when no guest is left on it.
+  Task<void> close(bool are_guests_left);
+
+private:
+  Task<Result<NatNetwork*>> network();
+  void set_expiry_timer();
+  void tell(const MacAddress& mac);
+
+  EventLoop& loop_;
+  TaskGroup& tasks_;
+  const NetworkOptions options_;
+  Log log_;
+  AddressBook book_;
+  Registration expiry_;
+  std::string failure_; // why nat is not possible, once it was tried
+  std::map<VmId, NetworkMode> modes_;
+  AsyncMutex opening_;
+#ifdef __linux__
+  std::unique_ptr<NatNetwork> nat_;
+  std::unique_ptr<NeighbourTable> neighbours_;
+  std::unique_ptr<LeaseFile> lease_file_;
+#endif
+};
+
+} // namespace berth

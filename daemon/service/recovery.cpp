@@ -1,0 +1,151 @@
+// The start after a stop, a crash or a power cut: every VM and every unfinished operation is looked at once.
+#include "daemon/bundle/bundle.hpp"
+#include "daemon/bundle/files.hpp"
+#include "daemon/service/harbour.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr std::string_view kInterrupted = "the daemon ended during the operation";
+
+bool needs_a_look(const VmRecord& vm) { return is_active(vm.status.state) || vm.status.state == VmState::kCreating || vm.status.operation; }
+
+} // namespace
+
+void Harbour::start() {
+  addresses_->start();
+  tasks_.spawn("recovery", recover_all());
+}
+
+// VMs are recovered side by side: a silent one does not keep the others.
+Task<void> Harbour::recover_all() {
+  co_await sweep();
+  for (const auto& [id, vm] : world_.vms) {
+    if (!needs_a_look(vm->record)) continue;
+    const OperationHandle operation = vm->record.status.operation ? world_.operation(*vm->record.status.operation) : nullptr;
+    // Queued starts are put back below, in the order of their arrival.
+    if (operation && operation->record.state == OperationState::kQueued && !is_active(vm->record.status.state)) continue;
+    OperationRecord holder;
+    holder.id = vm->record.status.operation.value_or(OperationId{});
+    if (auto control = operations_->hold(*vm, holder)) tasks_.spawn("recover " + vm->record.name, recover(vm, *control));
+  }
+  for (const OperationId& id : std::vector(world_.operation_order.begin(), world_.operation_order.end())) {
+    const OperationHandle operation = world_.operation(id);
+    if (operation && operation->record.state == OperationState::kQueued) power_->requeue(operation->record);
+  }
+  co_await end_lost_operations();
+  // The queue moves and autostart begins when all that may hold a berth is known.
+  for (;;) {
+    bool is_recovering = false;
+    for (const auto& name : tasks_.names()) is_recovering = is_recovering || name.starts_with("recover ");
+    if (!is_recovering) break;
+    co_await wait_for(loop_, tasks_.ended(), Duration{1000});
+  }
+  power_->start_ready();
+  co_await power_->autostart();
+}
+
+// What a crash left in staging/, images without a record, runtime directories and bundles' snapshots that nobody knows.
+Task<void> Harbour::sweep() {
+  std::set<std::string> images, vms;
+  std::vector<std::pair<std::filesystem::path, std::set<std::string>>> snapshots;
+  for (const auto& [id, image] : world_.images) images.insert(id);
+  for (const auto& [id, vm] : world_.vms) {
+    vms.insert(id.to_string());
+    std::set<std::string> known;
+    for (const SnapshotRecord* snapshot : world_.snapshots_of(id)) known.insert(snapshot->id.to_string());
+    if (vm->record.status.operation || !known.empty()) snapshots.emplace_back(BundlePaths{context_->paths.bundle(id)}.snapshots(), std::move(known));
+  }
+  const auto removed = co_await blocking(loop_, [paths = context_->paths, images, vms, snapshots] {
+    std::vector<std::string> names;
+    const auto keep_only = [&](const std::filesystem::path& directory, auto is_known) {
+      std::error_code error;
+      for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+        if (is_known(entry.path().filename().string())) continue;
+        names.push_back(entry.path().string());
+        (void)files::remove_all(entry.path());
+      }
+    };
+    keep_only(paths.staging(), [](const std::string&) { return false; });
+    keep_only(paths.images(), [&](const std::string& name) { return images.contains(name); });
+    keep_only(paths.run(), [&](const std::string& name) { return vms.contains(name) || !Uuid::parse(name); });
+    for (const auto& [directory, known] : snapshots) keep_only(directory, [&](const std::string& name) { return known.contains(name); });
+    return names;
+  });
+  for (const auto& name : removed) log_(LogLevel::kInfo, "swept " + name);
+}
+
+Task<void> Harbour::recover(VmHandle vm, std::shared_ptr<OperationControl> control) {
+  const OperationHandle operation = vm->record.status.operation ? world_.operation(*vm->record.status.operation) : nullptr;
+  if (vm->record.status.state == VmState::kCreating) {
+    co_await vms_->roll_back_create(vm, control->id);
+    operations_->let_go(*vm, *control);
+    co_return;
+  }
+  const VmState before = vm->record.status.state;
+  if (is_active(before)) co_await power_->adopt(vm);
+  if (operation && !is_finished(operation->record.state)) {
+    co_await recover_operation(vm, control, operation);
+  } else if (vm->record.status.operation) {
+    co_await operations_->end(vm, control, std::string{}, std::nullopt);
+  }
+  operations_->let_go(*vm, *control);
+  power_->start_ready();
+}
+
+// What had been begun for this VM: brought to its end where that is safe, else told as interrupted.
+Task<void> Harbour::recover_operation(VmHandle vm, std::shared_ptr<OperationControl> control, OperationHandle operation) {
+  const VmState state = vm->record.status.state;
+  const auto interrupted = [&] { return fail(ErrorCode::kInterrupted, std::string(kInterrupted), vm->record.id.to_string()); };
+  Result<std::string> outcome = vm->record.id.to_string();
+  switch (operation->record.kind) {
+    case OperationKind::kDelete: co_await vms_->finish_remove(vm, control->id); co_return;
+    case OperationKind::kRevert:
+      if (const auto snapshot = SnapshotId::parse(operation->record.parameters)) {
+        co_await snapshots_->finish_revert(vm, control, *snapshot);
+        co_return;
+      }
+      outcome = interrupted();
+      break;
+    case OperationKind::kStart:
+    case OperationKind::kRestart:
+    case OperationKind::kResume:
+      if (state != VmState::kRunning) outcome = interrupted();
+      break;
+    case OperationKind::kStop:
+      if (is_active(state)) outcome = interrupted();
+      break;
+    case OperationKind::kPause:
+      if (state != VmState::kPaused) outcome = interrupted();
+      break;
+    case OperationKind::kSuspend:
+      if (state != VmState::kSuspended) outcome = interrupted();
+      break;
+    case OperationKind::kCreate:
+    case OperationKind::kClone:
+    case OperationKind::kImport:
+    case OperationKind::kReconfigure:
+    case OperationKind::kRepair:
+    case OperationKind::kSnapshot:
+    case OperationKind::kDeleteSnapshot:
+    case OperationKind::kImportImage: outcome = interrupted(); break;
+  }
+  // A guest that was halted only for the time of a copy goes on.
+  if (state == VmState::kPaused && (operation->record.kind == OperationKind::kClone || operation->record.kind == OperationKind::kSnapshot))
+    co_await power_->let_run(vm, control);
+  co_await operations_->end(vm, control, std::move(outcome), std::nullopt);
+}
+
+// Operations without a VM, or whose VM is gone.
+Task<void> Harbour::end_lost_operations() {
+  for (const OperationId& id : std::vector(world_.operation_order.begin(), world_.operation_order.end())) {
+    const OperationHandle operation = world_.operation(id);
+    if (!operation || is_finished(operation->record.state) || operation->record.state == OperationState::kQueued) continue;
+    const VmHandle vm = operation->record.vm ? world_.vm(*operation->record.vm) : nullptr;
+    if (vm && vm->holder && vm->holder->id == id) continue;
+    co_await operations_->end_alone(id, fail(ErrorCode::kInterrupted, std::string(kInterrupted)));
+  }
+}
+
+} // namespace berth
