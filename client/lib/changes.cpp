@@ -131,7 +131,7 @@ Result<Change> Client::delete_vm(std::string_view vm, const Wait& wait) { return
 
 Result<Change> Client::clone_vm(std::string_view vm, std::string_view new_name, const Wait& wait) {
   Json body;
-  body["name"] = new_name;
+  body["name"] = std::string{new_name};
   return change("POST", vm_target(vm, "clone"), dump(body), wait);
 }
 

@@ -1,0 +1,101 @@
+// Global options, parsing, and the way to an exit code.
+#include "client/command_line.hpp"
+
+#include <exception>
+#include <map>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <unistd.h>
+
+#include "client/error_text.hpp"
+#include "client/format.hpp"
+#include "client/validators.hpp"
+
+namespace berth::cli {
+
+namespace {
+
+const std::vector<std::string>& format_names() {
+  static const std::vector<std::string> kNames{"table", "wide", "json", "yaml", "name"};
+  return kNames;
+}
+
+OutputFormat format_of(const std::string& name) {
+  if (name == "wide") return OutputFormat::kWide;
+  if (name == "json") return OutputFormat::kJson;
+  if (name == "yaml") return OutputFormat::kYaml;
+  if (name == "name") return OutputFormat::kName;
+  return OutputFormat::kTable;
+}
+
+} // namespace
+
+void Chosen::on(CLI::App* command, Action action) {
+  command->callback([this, action = std::move(action)] { action_ = action; });
+}
+
+void Chosen::on_alone(CLI::App* command, Action action) {
+  // CLI11 runs the subcommand's callback first and this one after it.
+  command->callback([this, command, action = std::move(action)] {
+    if (command->get_subcommands().empty()) action_ = action;
+  });
+}
+
+CommandLine::CommandLine() : app_(std::make_unique<CLI::App>("berth: the VMs of this host", "berth")) {
+  app_->fallthrough(); // global options may stand after the command
+  add_global_options();
+  add_vm_commands(*app_, chosen_);
+  add_create_command(*app_, chosen_);
+  add_lifecycle_commands(*app_, chosen_);
+  add_address_commands(*app_, chosen_);
+  add_console_commands(*app_, chosen_);
+  add_snapshot_commands(*app_, chosen_);
+  add_machine_id_commands(*app_, chosen_);
+  add_image_commands(*app_, chosen_);
+  add_operation_commands(*app_, chosen_);
+  add_event_commands(*app_, chosen_);
+  add_host_commands(*app_, chosen_);
+  add_completion_commands(*app_, chosen_);
+  // After the commands, which would inherit both.
+  app_->require_subcommand(1);
+  app_->footer(std::string{exit_code_help()});
+}
+
+CommandLine::~CommandLine() = default;
+
+void CommandLine::add_global_options() {
+  app_->add_option("--socket", options_.socket_path, "Socket of the daemon (default: BERTH_SOCKET, or the daemon's own default)");
+  app_->add_option("-o,--output", format_, "How to print: table, wide, json (the API's own), yaml or name")->check(CLI::IsMember(format_names()));
+  app_->add_flag("--wait,!--no-wait", options_.does_wait, "Wait for the work to be done (the default), or print its operation at once");
+  app_->add_option("--timeout", timeout_, "How long to wait: 30, 30s, 5m (default: until it is done)")->check(is_duration);
+  app_->set_version_flag("--version", std::string{"berth "} + BERTH_VERSION);
+  app_->add_flag("-q,--quiet", options_.is_quiet, "Print ids only, and no progress");
+}
+
+int CommandLine::run(int argument_count, const char* const* arguments, std::ostream& out, std::ostream& err) {
+  try {
+    app_->parse(argument_count, arguments);
+  } catch (const CLI::ParseError& error) {
+    const int code = app_->exit(error, out, err);
+    return static_cast<int>(code == 0 ? ExitCode::kOk : ExitCode::kUsage);
+  }
+  if (!chosen_.action()) return static_cast<int>(ExitCode::kUsage);
+  options_.format = format_of(format_);
+  if (!timeout_.empty()) options_.timeout = parse_duration(timeout_).value_or(client::kForever);
+
+  client::ClientOptions client_options;
+  if (!options_.socket_path.empty()) client_options.socket_path = options_.socket_path;
+  client::Client daemon{client_options};
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  Session session{daemon, options_, out, err, ::isatty(STDERR_FILENO) == 1, now};
+  try {
+    return static_cast<int>(chosen_.action()(session));
+  } catch (const std::exception& error) {
+    err << "berth: a bug of ours: " << error.what() << '\n';
+    return static_cast<int>(ExitCode::kProtocol);
+  }
+}
+
+} // namespace berth::cli
