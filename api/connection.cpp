@@ -127,7 +127,6 @@ Task<void> Connection::run() {
       co_return;
     }
 
-    const bool keep_alive = is_body_waited_for && !must_close_ && parser_.keep_alive() && !core_.is_stopping && served < limits.requests_per_connection;
     if (!refusal && route_->info.kind == RouteKind::kStream) {
       co_await run_stream(*route_);
       co_return;
@@ -144,6 +143,8 @@ Task<void> Connection::run() {
     --core_.stats->in_flight;
     revalidate(response);
     count_answer(response.status);
+    // Asked now, because the server may have begun to stop while the handler was at work.
+    const bool keep_alive = is_body_waited_for && !must_close_ && parser_.keep_alive() && !core_.is_stopping && served < limits.requests_per_connection;
 
     // As answer() does, but without a coroutine of its own: the common case is that the kernel takes all of it.
     std::span<iovec> parts = outgoing_.compose(response, frame(keep_alive));

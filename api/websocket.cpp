@@ -29,6 +29,7 @@ public:
       : loop_(loop), stream_(std::move(socket)), stats_(std::move(stats)), outbox_bytes_(limits.outbox_bytes) {
     stream_.read_message_max(limits.message_bytes);
     stream_.binary(true);
+    stream_.auto_fragment(false);
     // Pings when idle for half of the time, and the deadline of both handshakes.
     stream_.set_option(websocket::stream_base::timeout{limits.header_time, limits.idle_time, true});
   }
