@@ -25,11 +25,14 @@ inline std::filesystem::path guest_folder() {
 
 class QemuGuestTest : public testing::Test, protected LoopRunner {
 protected:
+  QemuGuestTest() {
+    std::filesystem::create_directory(directory_.path() / "bundle");
+    std::filesystem::create_directory(directory_.path() / "run");
+  }
+
   void SetUp() override {
     if (!std::filesystem::exists(guest_folder() / "initramfs.img"))
       GTEST_SKIP() << "there is no guest in " << guest_folder() << ": run scripts/guest-image, or set BERTH_GUEST_DIR";
-    std::filesystem::create_directory(directory_.path() / "bundle");
-    std::filesystem::create_directory(directory_.path() / "run");
     driver_ = std::make_unique<QemuDriver>(loop, options());
   }
 
@@ -87,11 +90,20 @@ protected:
   // Seconds since the guest's boot, by the guest.
   double guest_uptime() {
     const auto from = machine_->console().end();
-    type("echo up\"\"time=$(cut -d' ' -f1 /proc/uptime)end");
-    if (!sees("end\r", from) || !sees("uptime=", from)) return -1;
+    type("echo up\"\"time=$(cut -d' ' -f1 /proc/uptime); echo do\"\"ne");
+    if (!sees("done\r\n", from)) return -1;
     const std::string text = machine_->console().recent(from, 4096).bytes;
-    const auto at = text.find("uptime=", text.find('\n'));
+    const auto at = text.find("uptime=");
     return at == std::string::npos ? -1 : std::stod(text.substr(at + 7));
+  }
+  // What the guest's kernel says is free; 0 when it does not answer.
+  std::uint64_t guest_free_kilobytes() {
+    const auto from = machine_->console().end();
+    type("grep MemFree: /proc/meminfo; echo do\"\"ne");
+    if (!sees("done\r\n", from)) return 0;
+    const std::string text = machine_->console().recent(from, 4096).bytes;
+    const auto at = text.find("\nMemFree:");
+    return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + 9, nullptr, 10);
   }
   bool waits_for_exit(Duration at_most = std::chrono::seconds{60}) {
     return turn_until([&] { return !exits_.empty(); }, at_most);
