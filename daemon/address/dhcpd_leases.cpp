@@ -111,7 +111,7 @@ private:
                                                                    : nullptr;
     if (field == nullptr) return; // a key of a newer bootpd
     if (*field) return odd("a key stands twice in the entry", number);
-    *field = value;
+    if (!value.empty()) *field = value; // "key=" says nothing
   }
 
   void close(std::size_t number) {

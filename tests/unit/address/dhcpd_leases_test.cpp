@@ -82,7 +82,7 @@ TEST(DhcpdLeases, OddEntryIsSkippedAndTheNextIsRead) {
       {entry("192.168.64.3", "\thw_address=1,2:0:0:0:0:1g\n"), "hw_address is not a type and octets"},
       {entry("192.168.64.3", "\thw_address=1,2:0:0:0:0:100\n"), "hw_address is not a type and octets"},
       {entry("192.168.64.3", hw + "\tlease=0xzz\n"), "lease is not a number"},
-      {entry("192.168.64.3", hw + "\tlease=\n"), "lease is not a number"},
+      {entry("192.168.64.3", "\thw_address=\n\tidentifier=\n"), "the entry has neither hw_address nor identifier"},
       {entry("192.168.64.3", hw + "\tlease=0x\n"), "lease is not a number"},
       {entry("192.168.64.3", hw + "\tlease=0xffffffffffffffffff\n"), "lease is not a number"},
       {entry("192.168.64.3", hw + "\tlease=0xffffffffffffffff\n"), "lease is out of range"},

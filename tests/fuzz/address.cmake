@@ -1,0 +1,8 @@
+if(COMMAND berth_fuzz AND TARGET berth_address)
+  foreach(parser dhcpd_leases dnsmasq_leases arp_dump)
+    berth_fuzz(${parser} SOURCES ${CMAKE_CURRENT_LIST_DIR}/${parser}_fuzz.cpp DEPENDS berth_address)
+  endforeach()
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    berth_fuzz(neighbour SOURCES ${CMAKE_CURRENT_LIST_DIR}/neighbour_fuzz.cpp DEPENDS berth_address)
+  endif()
+endif()
