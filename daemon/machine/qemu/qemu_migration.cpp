@@ -65,7 +65,8 @@ Task<Result<void>> QemuSession::wait_for_migration(Self self) {
   auto info = co_await self->execute("query-migrate");
   std::string detail = "moving the machine's state failed";
   if (info && info->contains("error-desc")) detail += ": " + (*info)["error-desc"];
-  co_return fail(ErrorCode::kMachineFailed, std::move(detail));
+  const bool is_storage = detail.find("Unable to write") != std::string::npos;
+  co_return fail(is_storage ? ErrorCode::kStorageFailed : ErrorCode::kMachineFailed, std::move(detail));
 }
 
 Task<Result<void>> QemuSession::migrate(Self self, std::shared_ptr<UniqueFd> file) {

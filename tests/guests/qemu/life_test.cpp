@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include <sys/mount.h>
+
 #include "daemon/machine/qemu/process.hpp"
 
 namespace berth {
@@ -74,6 +76,25 @@ TEST_F(QemuLife, GoesOnFromASavedState) {
   type("echo memory=$mark.");
   EXPECT_TRUE(sees("memory=before.", from)) << log();
   EXPECT_GE(guest_uptime(), before);
+}
+
+TEST_F(QemuLife, StaysPausedWhenItsStateDoesNotFit) {
+  const auto small = directory_.path() / "small";
+  std::filesystem::create_directory(small);
+  if (::mount("berth-test", small.c_str(), "tmpfs", 0, "size=8m") != 0) GTEST_SKIP() << "needs the right to mount a small file system";
+  start_until_ready();
+  ASSERT_TRUE(run(machine_->pause()));
+  const auto saved = run(machine_->save(small / "saved"));
+  EXPECT_EQ(saved.error().code, ErrorCode::kStorageFailed);
+  EXPECT_NE(saved.error().detail.find("No space left"), std::string::npos) << saved.error().detail;
+  EXPECT_TRUE(std::filesystem::is_empty(small)) << "no file is left";
+  EXPECT_EQ(::umount2(small.c_str(), MNT_DETACH), 0);
+  EXPECT_TRUE(exits_.empty());
+  EXPECT_TRUE(machine_->is_paused());
+  EXPECT_TRUE(run(machine_->resume()));
+  EXPECT_GT(guest_uptime(), 0) << "and it goes on";
+  ASSERT_TRUE(run(machine_->pause()));
+  EXPECT_TRUE(run(machine_->save(directory_.path() / "saved"))) << "or is saved elsewhere";
 }
 
 TEST_F(QemuLife, RefusesASavedStateOfAnotherMachine) {
