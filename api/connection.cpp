@@ -340,6 +340,7 @@ Task<void> Connection::run_websocket(const Route& route) {
   if (!socket || !co_await socket->accept(request_)) co_return;
   end_stream_ = [socket] { socket->close(1001, "the server is stopping"); };
   cut_stream_ = [socket] { socket->shut(); };
+  if (core_.is_stopping) end_stream_(); // it began to stop during the handshake
   try {
     co_await std::get<WebSocketHandler>(route.handler)(std::move(request_), socket);
   } catch (const std::exception& error) {

@@ -1,5 +1,5 @@
 // Long-lived answers: event streams and WebSockets. Sending never waits; whoever reads too slowly is cut off, and
-// nobody else notices.
+// nobody else notices. Whoever keeps one lets go of it when it is closed; none may outlive the event loop.
 #pragma once
 
 #include <cstdint>

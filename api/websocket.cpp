@@ -4,6 +4,8 @@
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
@@ -23,10 +25,23 @@ using Socket = asio::basic_stream_socket<Protocol, asio::io_context::executor_ty
 
 namespace {
 
+// Beast ends a connection by waiting until the peer has closed its side too; this one does not wait for a peer that
+// may never do so. Beast finds the function below by argument-dependent lookup.
+struct PromptSocket : Socket {
+  explicit PromptSocket(Socket socket) : Socket(std::move(socket)) {}
+};
+
+template <class Handler>
+void async_teardown(beast::role_type, PromptSocket& socket, Handler&& handler) {
+  beast::error_code ignored;
+  socket.shutdown(Socket::shutdown_both, ignored);
+  asio::post(socket.get_executor(), beast::bind_front_handler(std::forward<Handler>(handler), beast::error_code{}));
+}
+
 class BeastWebSocket : public ServerWebSocket, public std::enable_shared_from_this<BeastWebSocket> {
 public:
   BeastWebSocket(AsioEventLoop& loop, Socket socket, std::shared_ptr<ServerStats> stats, const ServerLimits& limits)
-      : loop_(loop), stream_(std::move(socket)), stats_(std::move(stats)), outbox_bytes_(limits.outbox_bytes) {
+      : loop_(loop), stream_(PromptSocket{std::move(socket)}), stats_(std::move(stats)), outbox_bytes_(limits.outbox_bytes) {
     stream_.read_message_max(limits.message_bytes);
     stream_.binary(true);
     stream_.auto_fragment(false);
@@ -148,7 +163,7 @@ private:
   }
 
   AsioEventLoop& loop_;
-  websocket::stream<Socket> stream_;
+  websocket::stream<PromptSocket> stream_;
   std::shared_ptr<ServerStats> stats_;
   std::size_t outbox_bytes_;
   beast::flat_buffer buffer_;

@@ -38,6 +38,9 @@ Task<void> replay(Request, std::shared_ptr<EventStream> stream) {
 
 class Streams : public ::testing::Test {
 protected:
+  void TearDown() override {
+    harness->on_loop([this] { all.streams.clear(); }); // no stream may outlive the loop
+  }
   void start(ServerOptions options = {}) {
     options.limits.sweep_interval = Duration{10};
     Router router = sample_router();

@@ -14,8 +14,9 @@ std::string frame(int opcode, std::string_view payload) {
   if (payload.size() < 126) {
     bytes += static_cast<char>(0x80 | payload.size());
   } else {
-    bytes += static_cast<char>(0x80 | 127);
-    for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(payload.size() >> shift);
+    const bool is_long = payload.size() > 0xffff;
+    bytes += static_cast<char>(0x80 | (is_long ? 127 : 126));
+    for (int shift = is_long ? 56 : 8; shift >= 0; shift -= 8) bytes += static_cast<char>(payload.size() >> shift);
   }
   const char mask[4] = {1, 2, 3, 4};
   bytes.append(mask, 4);
@@ -60,6 +61,9 @@ struct Seen {
 
 class WebSockets : public ::testing::Test {
 protected:
+  void TearDown() override {
+    harness->on_loop([this] { seen.socket.reset(); }); // no socket may outlive the loop
+  }
   void start(ServerOptions options = {}) {
     options.limits.sweep_interval = Duration{10};
     Router router = sample_router();
