@@ -155,10 +155,10 @@ Task<void> Connection::run() {
       sent = wire_->send(parts);
     }
     if (sent == Wire::Sent::kDead) co_return;
-    if (!keep_alive) {
-      co_await linger();
-      co_return;
-    }
+    if (keep_alive) continue;
+    // A peer that asked for the end sends no more; one that was refused may be in the middle of its body.
+    if (!is_body_waited_for || must_close_ || !wire_->input().empty()) co_await linger();
+    co_return;
   }
 }
 
