@@ -67,8 +67,10 @@ CommandLine::~CommandLine() = default;
 
 void CommandLine::add_global_options() {
   app_->add_option("--socket", options_.socket_path, "Socket of the daemon (default: BERTH_SOCKET, or the daemon's own default)");
-  app_->add_option("-o,--output", format_, "How to print: table, wide, json (the API's own), yaml or name")->check(CLI::IsMember(format_names()));
-  app_->add_flag("--wait,!--no-wait", options_.does_wait, "Wait for the work to be done (the default), or print its operation at once");
+  app_->add_option("-o,--output", format_, "How to print: table, wide, json (the API's own), yaml or name")
+      ->check(CLI::IsMember(format_names()));
+  app_->add_flag("--wait,!--no-wait", options_.does_wait,
+                 "Wait for the work to be done (the default), or print its operation at once");
   app_->add_option("--timeout", timeout_, "How long to wait: 30, 30s, 5m (default: until it is done)")->check(is_duration);
   app_->set_version_flag("--version", std::string{"berth "} + BERTH_VERSION);
   app_->add_flag("-q,--quiet", options_.is_quiet, "Print ids only, and no progress");

@@ -75,8 +75,10 @@ void collect(const CLI::App& app, const std::string& path, std::vector<Node>& no
 std::string quoted(std::string_view text) {
   std::string result = "'";
   for (const char each : text) {
-    if (each == '\'') result += "'\\''";
-    else result.push_back(each);
+    if (each == '\'')
+      result += "'\\''";
+    else
+      result.push_back(each);
   }
   return result + "'";
 }
@@ -108,12 +110,14 @@ std::string path_patterns(const std::vector<Node>& nodes) {
 // special to zsh (words, options, path) must not be assigned here.
 std::string shell_body(const std::vector<Node>& nodes) {
   std::string body = "  for word in \"${before[@]}\"; do\n"
-                     "    case \"$here $word\" in " + path_patterns(nodes) + ") here=\"$here $word\" ;; esac\n"
+                     "    case \"$here $word\" in " +
+                     path_patterns(nodes) +
+                     ") here=\"$here $word\" ;; esac\n"
                      "  done\n"
                      "  case \"$here\" in\n";
   for (const auto& node : nodes) {
-    body += "    " + quoted(node.path) + ") choices=" + quoted(join(node.commands, " ")) + " flags=" + quoted(option_names(node)) +
-            " kinds=" + quoted(join(node.names_kinds, " ")) + " ;;\n";
+    body += "    " + quoted(node.path) + ") choices=" + quoted(join(node.commands, " ")) +
+            " flags=" + quoted(option_names(node)) + " kinds=" + quoted(join(node.names_kinds, " ")) + " ;;\n";
   }
   body += "  esac\n  case \"$here $last\" in\n";
   for (const auto& node : nodes) {
@@ -121,7 +125,8 @@ std::string shell_body(const std::vector<Node>& nodes) {
       if (!option.takes_value) continue;
       std::vector<std::string> patterns;
       // The root's options may stand after any command.
-      for (const auto& name : option.names) patterns.push_back(&node == &nodes.front() ? "*" + quoted(" " + name) : quoted(node.path + " " + name));
+      for (const auto& name : option.names)
+        patterns.push_back(&node == &nodes.front() ? "*" + quoted(" " + name) : quoted(node.path + " " + name));
       body += "    " + join(patterns, "|") + ") takes_value=1 values=" + quoted(join(option.values, " ")) + " ;;\n";
     }
   }
@@ -136,10 +141,13 @@ std::string bash_script(const std::vector<Node>& nodes) {
          "  local before=(\"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n" +
          shell_body(nodes) +
          "  if [ -n \"$takes_value\" ]; then\n"
-         "    if [ -n \"$values\" ]; then COMPREPLY=($(compgen -W \"$values\" -- \"$current\")); else COMPREPLY=($(compgen -f -- \"$current\")); fi\n"
+         "    if [ -n \"$values\" ]; then COMPREPLY=($(compgen -W \"$values\" -- \"$current\")); else COMPREPLY=($(compgen -f -- "
+         "\"$current\")); fi\n"
          "    return\n"
          "  fi\n"
-         "  case \"$current\" in -*) choices=\"$flags " + option_names(nodes.front()) + "\" kinds= ;; esac\n"
+         "  case \"$current\" in -*) choices=\"$flags " +
+         option_names(nodes.front()) +
+         "\" kinds= ;; esac\n"
          "  for kind in $kinds; do choices=\"$choices $(berth __names \"$kind\" 2>/dev/null)\"; done\n"
          "  COMPREPLY=($(compgen -W \"$choices\" -- \"$current\"))\n"
          "}\n"
@@ -158,7 +166,9 @@ std::string zsh_script(const std::vector<Node>& nodes) {
          "    if [[ -n \"$values\" ]]; then compadd -- ${=values}; else _files; fi\n"
          "    return\n"
          "  fi\n"
-         "  if [[ \"$current\" == -* ]]; then compadd -- ${=flags} " + option_names(nodes.front()) + "; return; fi\n"
+         "  if [[ \"$current\" == -* ]]; then compadd -- ${=flags} " +
+         option_names(nodes.front()) +
+         "; return; fi\n"
          "  compadd -- ${=choices}\n"
          "  for kind in ${=kinds}; do compadd -- ${(f)\"$(berth __names \"$kind\" 2>/dev/null)\"}; done\n"
          "}\n"
@@ -179,7 +189,9 @@ std::string fish_script(const std::vector<Node>& nodes) {
                        "function __berth_here\n"
                        "  set -l here berth\n"
                        "  for word in (commandline -opc)[2..-1]\n"
-                       "    if contains -- \"$here $word\" " + join(paths, " ") + "\n"
+                       "    if contains -- \"$here $word\" " +
+                       join(paths, " ") +
+                       "\n"
                        "      set here \"$here $word\"\n"
                        "    end\n"
                        "  end\n"
@@ -190,11 +202,15 @@ std::string fish_script(const std::vector<Node>& nodes) {
     const bool is_root = &node == &nodes.front();
     const std::string here = " -n " + quoted("__berth_here " + node.path);
     for (const auto& each : nodes) {
-      const bool is_child = each.path.starts_with(node.path + " ") && each.path.find(' ', node.path.size() + 1) == std::string::npos;
-      if (is_child) script += "complete -c berth" + here + " -a " + quoted(each.path.substr(node.path.size() + 1)) + " -d " + quoted(each.description) + "\n";
+      const bool is_child =
+          each.path.starts_with(node.path + " ") && each.path.find(' ', node.path.size() + 1) == std::string::npos;
+      if (is_child)
+        script += "complete -c berth" + here + " -a " + quoted(each.path.substr(node.path.size() + 1)) + " -d " +
+                  quoted(each.description) + "\n";
     }
     for (const auto& each : node.options) script += fish_option(is_root ? "" : here, each);
-    for (const auto& each : node.names_kinds) script += "complete -c berth" + here + " -a " + quoted("(berth __names " + each + " 2>/dev/null)") + "\n";
+    for (const auto& each : node.names_kinds)
+      script += "complete -c berth" + here + " -a " + quoted("(berth __names " + each + " 2>/dev/null)") + "\n";
   }
   return script;
 }

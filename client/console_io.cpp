@@ -29,12 +29,13 @@ public:
     if (::isatty(fd) == 0 || ::tcgetattr(fd, &before_) != 0) return;
     termios raw = before_;
     ::cfmakeraw(&raw);
-    is_raw_ = ::tcsetattr(fd, TCSADRAIN, &raw) == 0;
+    // Not TCSADRAIN: a terminal that takes no output must not keep this process from starting or ending.
+    is_raw_ = ::tcsetattr(fd, TCSANOW, &raw) == 0;
   }
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;
   ~RawTerminal() {
-    if (is_raw_) ::tcsetattr(fd_, TCSADRAIN, &before_);
+    if (is_raw_) ::tcsetattr(fd_, TCSANOW, &before_);
   }
   bool is_raw() const { return is_raw_; }
 
@@ -120,8 +121,8 @@ private:
     // A pipe waits while the guest does not read; a terminal is always heard, for the escape.
     const bool wants_input = is_input_open_ && (terminal_.is_raw() || pending_.empty());
     const short guest_events = static_cast<short>(pending_.empty() ? POLLIN : POLLIN | POLLOUT);
-    std::array<pollfd, 3> entries{pollfd{console_.native_handle(), guest_events, 0}, pollfd{wants_input ? streams_.input : -1, POLLIN, 0},
-                                  pollfd{signals_.fd(), POLLIN, 0}};
+    std::array<pollfd, 3> entries{pollfd{console_.native_handle(), guest_events, 0},
+                                  pollfd{wants_input ? streams_.input : -1, POLLIN, 0}, pollfd{signals_.fd(), POLLIN, 0}};
     const bool may_idle = !is_input_open_ && pending_.empty() && streams_.idle.count() > 0;
     const int ready = ::poll(entries.data(), entries.size(), may_idle ? static_cast<int>(streams_.idle.count()) : -1);
     if (ready < 0) return; // EINTR: a signal that is none of ours
@@ -170,7 +171,9 @@ private:
   }
 
   void end(ConsoleEnd how) { result_ = ConsoleResult{.end = how, .signal = 0, .error = {}}; }
-  void fail(const client::ClientError& error) { result_ = ConsoleResult{.end = ConsoleEnd::kFailed, .signal = 0, .error = error}; }
+  void fail(const client::ClientError& error) {
+    result_ = ConsoleResult{.end = ConsoleEnd::kFailed, .signal = 0, .error = error};
+  }
 
   client::ConsoleSession& console_;
   EscapeFilter escape_;

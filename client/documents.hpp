@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json; // members stay in the daemon's order
 
 // A null for what is not JSON; what the client library hands out is.
 Json parse_document(std::string_view text);
-std::string to_json_text(const Json& json);  // indented by two, without a newline at the end
+std::string to_json_text(const Json& json); // indented by two, without a newline at the end
 std::string to_json_line(const Json& json);
 std::string to_yaml_text(const Json& json);
 

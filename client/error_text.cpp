@@ -55,22 +55,29 @@ std::vector<std::string> problem_hints(const ClientError& error) {
             "or make a clone that is another machine: berth clone --machine-id new NAME NEW"};
   }
   if (code == "quota_exceeded") {
-    return {"every berth for macOS guests is taken; free one: " + stop_commands(error), "or wait for one: berth start --queue NAME"};
+    return {"every berth for macOS guests is taken; free one: " + stop_commands(error),
+            "or wait for one: berth start --queue NAME"};
   }
-  if (code == "quota_held_elsewhere") return {"another program on this host runs macOS guests; end it, or wait: berth start --queue NAME"};
-  if (code == "mac_in_use") return {"end the other one: " + stop_commands(error), "or take a fresh address: berth start --randomize-mac NAME"};
+  if (code == "quota_held_elsewhere")
+    return {"another program on this host runs macOS guests; end it, or wait: berth start --queue NAME"};
+  if (code == "mac_in_use")
+    return {"end the other one: " + stop_commands(error), "or take a fresh address: berth start --randomize-mac NAME"};
   if (code == "state_conflict") return state_hints(error);
-  if (code == "operation_in_progress") return {"wait for it: berth ops --wait ID", "or end it: berth ops --cancel ID (berth ops lists them)"};
+  if (code == "operation_in_progress")
+    return {"wait for it: berth ops --wait ID", "or end it: berth ops --cancel ID (berth ops lists them)"};
   if (code == "name_in_use") return {"choose another name, or look at the one that has it: berth ls"};
   if (code == "machine_id_altered") return {"put the original identity back: berth repair NAME"};
   if (code == "machine_id_carried") return {"delete the VMs that carry it first: berth mid show KEY lists them"};
   if (code == "image_in_use") return {"VMs boot from it: berth images ls -o wide lists them"};
   if (code == "nothing_to_boot") return {"it was made empty; make it with --kernel, --efi or --disk-image (berth create --help)"};
   if (code == "insufficient_memory") return {"end another VM, or give this one less: berth set --memory SIZE NAME"};
-  if (code == "insufficient_disk" || code == "storage_failed") return {"make room on the disk of the daemon's state; berth host says where"};
-  if (code == "path_not_allowed") return {"the daemon reads only beneath its allowed roots, and follows no links; copy the file there"};
+  if (code == "insufficient_disk" || code == "storage_failed")
+    return {"make room on the disk of the daemon's state; berth host says where"};
+  if (code == "path_not_allowed")
+    return {"the daemon reads only beneath its allowed roots, and follows no links; copy the file there"};
   if (code == "permission_denied") return {"this user has no role, or may only look; ask the owner of the daemon"};
-  if (code == "precondition_failed") return {"somebody else has changed it in the meantime; look at it, and run the command again"};
+  if (code == "precondition_failed")
+    return {"somebody else has changed it in the meantime; look at it, and run the command again"};
   if (code == "machine_unreachable") return {"the VM's process is silent; end it by force: berth stop --force NAME"};
   if (code == "driver_unavailable") return {"berth host says which drivers there are, and why not"};
   if (code == "not_found") return {"berth ls lists the VMs"};
@@ -94,7 +101,8 @@ std::vector<std::string> hints(const ClientError& error) {
     case ErrorKind::kSocketDead: return {"the daemon has ended and left its socket behind; start it again: berthd"};
     case ErrorKind::kDenied: return {"the daemon belongs to another user; ask its owner for access, or run your own"};
     case ErrorKind::kTimeout:
-      if (!error.operation.empty()) return {"wait for it: berth ops --wait " + error.operation, "or end it: berth ops --cancel " + error.operation};
+      if (!error.operation.empty())
+        return {"wait for it: berth ops --wait " + error.operation, "or end it: berth ops --cancel " + error.operation};
       return {"the daemon may be hung; its log says more"};
     case ErrorKind::kProtocol:
       if (!error.operation.empty()) return {"it may go on without you: berth ops " + error.operation};
@@ -107,7 +115,8 @@ std::vector<std::string> hints(const ClientError& error) {
 std::string error_text(const ClientError& error) {
   std::string text = headline(error);
   for (const auto& each : error.fields) text += "  " + each.field + ": " + each.detail + "\n";
-  for (const auto& each : error.holders) text += "  held by " + name_of(each) + (each.name.empty() ? "" : " (" + each.id + ")") + "\n";
+  for (const auto& each : error.holders)
+    text += "  held by " + name_of(each) + (each.name.empty() ? "" : " (" + each.id + ")") + "\n";
   for (const auto& each : hints(error)) text += "  hint: " + each + "\n";
   return text;
 }

@@ -9,9 +9,12 @@ std::expected<EscapeFilter, std::string> EscapeFilter::parse(std::string_view te
   if (text == "none") return EscapeFilter{Kind::kNone, '\0'};
   if (text == "~.") return EscapeFilter{Kind::kTilde, '\0'};
   std::string_view key = text;
-  if (key.starts_with("ctrl-") || key.starts_with("Ctrl-")) key.remove_prefix(5);
-  else if (key.starts_with('^')) key.remove_prefix(1);
-  else key = {};
+  if (key.starts_with("ctrl-") || key.starts_with("Ctrl-"))
+    key.remove_prefix(5);
+  else if (key.starts_with('^'))
+    key.remove_prefix(1);
+  else
+    key = {};
   if (key.size() == 1) {
     const char upper = static_cast<char>(std::toupper(static_cast<unsigned char>(key.front())));
     if (upper >= '@' && upper <= '_') return EscapeFilter{Kind::kControl, static_cast<char>(upper & 0x1F)};

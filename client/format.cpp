@@ -100,7 +100,7 @@ std::string format_size(std::uint64_t bytes) {
     ++unit;
   }
   const std::uint64_t whole = bytes / scale;
-  const std::uint64_t tenths = static_cast<std::uint64_t>(static_cast<double>(bytes % scale) / static_cast<double>(scale) * 10.0);
+  const std::uint64_t tenths = bytes % scale * 10 / scale; // below 2^60 * 10, which fits
   std::string text = std::to_string(whole);
   if (tenths != 0 && whole < 100) text += "." + std::to_string(tenths);
   return text + " " + kUnits[unit];
@@ -110,7 +110,8 @@ std::optional<std::chrono::sys_seconds> parse_time(std::string_view rfc3339) {
   int year = 0;
   unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;
   const std::string text{rfc3339};
-  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2u:%2u:%2u", &year, &month, &day, &hour, &minute, &second) != 6) return std::nullopt;
+  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2u:%2u:%2u", &year, &month, &day, &hour, &minute, &second) != 6)
+    return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
   return std::chrono::sys_days{date} + std::chrono::hours{hour} + std::chrono::minutes{minute} + std::chrono::seconds{second};

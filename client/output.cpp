@@ -53,12 +53,15 @@ Column plain(std::string header, std::string path, bool is_wide) {
 }
 
 Column size_column(std::string header, std::string path, bool is_wide) {
-  return {std::move(header), [path = std::move(path)](const Json& item, const Session&) { return format_size(number(item, path)); }, is_wide};
+  return {std::move(header),
+          [path = std::move(path)](const Json& item, const Session&) { return format_size(number(item, path)); }, is_wide};
 }
 
 Column age_column(std::string header, std::string path, bool is_wide) {
-  return {std::move(header),
-          [path = std::move(path)](const Json& item, const Session& session) { return format_age(text(item, path), session.now); }, is_wide};
+  return {
+      std::move(header),
+      [path = std::move(path)](const Json& item, const Session& session) { return format_age(text(item, path), session.now); },
+      is_wide};
 }
 
 void print_items(const Session& session, const Kind& kind, const std::vector<std::string>& texts) {
@@ -85,9 +88,12 @@ void print_item(const Session& session, const Kind& kind, const std::string& doc
 }
 
 bool print_document(const Session& session, const std::string& document) {
-  if (session.options.format == OutputFormat::kJson) session.out << to_json_text(parse_document(document)) << '\n';
-  else if (session.options.format == OutputFormat::kYaml) session.out << to_yaml_text(parse_document(document)) << '\n';
-  else return false;
+  if (session.options.format == OutputFormat::kJson)
+    session.out << to_json_text(parse_document(document)) << '\n';
+  else if (session.options.format == OutputFormat::kYaml)
+    session.out << to_yaml_text(parse_document(document)) << '\n';
+  else
+    return false;
   return true;
 }
 
@@ -109,7 +115,8 @@ ExitCode report(const Session& session, const Kind& kind, std::string_view subje
     return ExitCode::kOk;
   }
   if (!document.empty() && print_document(session, document)) return ExitCode::kOk;
-  if (document.empty() && session.options.format != OutputFormat::kTable && session.options.format != OutputFormat::kWide) return ExitCode::kOk;
+  if (document.empty() && session.options.format != OutputFormat::kTable && session.options.format != OutputFormat::kWide)
+    return ExitCode::kOk;
   if (change->operation) {
     session.out << subject_line(words.under_way, subject) << ": operation " << change->operation->id << '\n';
   } else {

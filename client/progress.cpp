@@ -17,7 +17,8 @@ std::string bar(double fraction) {
   const int filled = static_cast<int>(std::lround(whole * kBarWidth));
   const int percent = static_cast<int>(std::floor(whole * 100));
   const std::string number = std::to_string(percent);
-  return "[" + std::string(static_cast<std::size_t>(filled), '#') + std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "] " +
+  return "[" + std::string(static_cast<std::size_t>(filled), '#') +
+         std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "] " +
          std::string(3 - std::min<std::size_t>(3, number.size()), ' ') + number + "%";
 }
 
@@ -61,7 +62,8 @@ void Progress::clear() {
 
 client::Wait wait_of(const Session& session, Progress& progress) {
   if (!session.options.does_wait) return {};
-  return {.at_most = session.options.timeout, .on_progress = [&progress](const client::Operation& operation) { progress.show(operation); }};
+  return {.at_most = session.options.timeout,
+          .on_progress = [&progress](const client::Operation& operation) { progress.show(operation); }};
 }
 
 } // namespace berth::cli

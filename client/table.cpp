@@ -14,8 +14,8 @@ struct Range {
 };
 
 // Unicode's East Asian Width W and F, in the coarse blocks that terminals agree on.
-constexpr std::array kWide{Range{0x1100, 0x115F},   Range{0x2E80, 0x303E},   Range{0x3041, 0xA4CF},  Range{0xAC00, 0xD7A3},
-                           Range{0xF900, 0xFAFF},   Range{0xFE30, 0xFE6F},   Range{0xFF00, 0xFF60},  Range{0xFFE0, 0xFFE6},
+constexpr std::array kWide{Range{0x1100, 0x115F},   Range{0x2E80, 0x303E},  Range{0x3041, 0xA4CF}, Range{0xAC00, 0xD7A3},
+                           Range{0xF900, 0xFAFF},   Range{0xFE30, 0xFE6F},  Range{0xFF00, 0xFF60}, Range{0xFFE0, 0xFFE6},
                            Range{0x1F300, 0x1FAFF}, Range{0x20000, 0x3FFFD}};
 constexpr std::array kZero{Range{0x0300, 0x036F}, Range{0x200B, 0x200F}, Range{0x20D0, 0x20FF}, Range{0xFE00, 0xFE0F}};
 
@@ -32,7 +32,10 @@ struct Character {
 Character first_character(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text.front());
   if (lead < 0x80) return {lead, 1};
-  const std::size_t length = lead >= 0xF0 && lead < 0xF8 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xC2 && lead < 0xE0 ? 2 : 1;
+  const std::size_t length = lead >= 0xF0 && lead < 0xF8   ? 4
+                             : lead >= 0xE0 && lead < 0xF0 ? 3
+                             : lead >= 0xC2 && lead < 0xE0 ? 2
+                                                           : 1;
   if (length == 1 || text.size() < length) return {};
   char32_t point = lead & (0xFFU >> (length + 1));
   for (std::size_t index = 1; index < length; ++index) {
@@ -62,8 +65,10 @@ std::string printable(std::string_view text) {
   while (!text.empty()) {
     const Character character = first_character(text);
     const bool is_broken = character.point == 0xFFFD && character.length == 1;
-    if (is_control(character.point) || is_broken) clean.push_back('?');
-    else clean += text.substr(0, character.length);
+    if (is_control(character.point) || is_broken)
+      clean.push_back('?');
+    else
+      clean += text.substr(0, character.length);
     text.remove_prefix(character.length);
   }
   return clean;
@@ -79,7 +84,8 @@ void Table::print(std::ostream& out) const {
   std::vector<std::size_t> widths;
   for (const auto& each : header_) widths.push_back(display_width(each));
   for (const auto& row : rows_) {
-    for (std::size_t column = 0; column < row.size(); ++column) widths[column] = std::max(widths[column], display_width(row[column]));
+    for (std::size_t column = 0; column < row.size(); ++column)
+      widths[column] = std::max(widths[column], display_width(row[column]));
   }
   const auto print_row = [&](const std::vector<std::string>& row) {
     std::string line;

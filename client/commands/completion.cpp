@@ -40,7 +40,9 @@ ExitCode print_names(Session& session, const std::string& kind) {
 void add_completion_commands(CLI::App& app, Chosen& chosen) {
   const auto shell = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("completion", "Print a completion script: eval \"$(berth completion bash)\"");
-  command->add_option("shell", *shell, "Shell")->required()->check(CLI::IsMember(std::vector<std::string>{"bash", "zsh", "fish"}));
+  command->add_option("shell", *shell, "Shell")
+      ->required()
+      ->check(CLI::IsMember(std::vector<std::string>{"bash", "zsh", "fish"}));
   chosen.on(command, [shell, &app](Session& session) {
     const Shell kind = *shell == "zsh" ? Shell::kZsh : *shell == "fish" ? Shell::kFish : Shell::kBash;
     session.out << completion_script(app, kind);

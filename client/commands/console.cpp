@@ -57,7 +57,8 @@ ExitCode open_console(Session& session, const ConsoleOptions& options) {
   if (::isatty(STDIN_FILENO) == 1 && !session.options.is_quiet) {
     session.err << "console of " << options.name << "; " << escape->description() << " leaves it\n" << std::flush;
   }
-  const ConsoleStreams streams{.input = STDIN_FILENO, .output = STDOUT_FILENO, .idle = parse_duration(options.idle).value_or(client::Milliseconds{0})};
+  const ConsoleStreams streams{
+      .input = STDIN_FILENO, .output = STDOUT_FILENO, .idle = parse_duration(options.idle).value_or(client::Milliseconds{0})};
   const auto result = run_console(*console, *escape, streams);
   return tell_end(session, options.name, *console, result);
 }
@@ -84,7 +85,8 @@ private:
 };
 
 // Reads the whole log, and says with which byte it goes on.
-client::Result<std::uint64_t> read_log(Session& session, const std::string& name, const std::function<void(std::string_view)>& take) {
+client::Result<std::uint64_t> read_log(Session& session, const std::string& name,
+                                       const std::function<void(std::string_view)>& take) {
   std::uint64_t offset = 0;
   for (;;) {
     const auto target = vm_path(name, "console/log") + "?offset=" + std::to_string(offset) + "&limit=" + std::string{kPieceSize};
@@ -107,8 +109,10 @@ struct LogOptions {
 ExitCode show_log(Session& session, const LogOptions& options) {
   Tail tail{options.tail.value_or(0)};
   const auto next = read_log(session, options.name, [&](std::string_view piece) {
-    if (options.tail) tail.add(piece);
-    else session.out << piece;
+    if (options.tail)
+      tail.add(piece);
+    else
+      session.out << piece;
   });
   if (!next) return fail(session, next.error());
   for (const auto& each : tail.lines()) session.out << each;
@@ -127,12 +131,17 @@ void add_console_commands(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<ConsoleOptions>();
   CLI::App* console = app.add_subcommand("console", "A guest's serial console; Ctrl-] leaves it");
   console->add_option("vm", options->name, "Name or id")->required();
-  console->add_option("--escape", options->escape, "What leaves it: ^] or any ctrl-KEY, ~. as in ssh, or none")->check(is_escape)->capture_default_str();
-  console->add_option("--idle", options->idle, "When standard input is no terminal and has ended: leave after so much silence, 0 for never")
+  console->add_option("--escape", options->escape, "What leaves it: ^] or any ctrl-KEY, ~. as in ssh, or none")
+      ->check(is_escape)
+      ->capture_default_str();
+  console
+      ->add_option("--idle", options->idle,
+                   "When standard input is no terminal and has ended: leave after so much silence, 0 for never")
       ->check(is_duration)
       ->capture_default_str();
   console->add_option_function<std::uint64_t>(
-      "--offset", [options](const std::uint64_t& offset) { options->offset = offset; }, "Show what was written from this byte on first");
+      "--offset", [options](const std::uint64_t& offset) { options->offset = offset; },
+      "Show what was written from this byte on first");
   chosen.on(console, [options](Session& session) { return open_console(session, *options); });
 
   const auto log_options = std::make_shared<LogOptions>();

@@ -50,12 +50,13 @@ void print_event(const Session& session, const client::Event& event) {
 
 ExitCode follow_events(Session& session, const EventOptions& options) {
   std::uint64_t seen = 0;
-  const auto done = session.daemon.events({.after = options.after, .reconnect_for = session.options.timeout}, [&](const client::Event& event) {
-    if (!is_wanted(event, options.types)) return true;
-    print_event(session, event);
-    ++seen;
-    return session.out.good() && (options.count == 0 || seen < options.count);
-  });
+  const auto done =
+      session.daemon.events({.after = options.after, .reconnect_for = session.options.timeout}, [&](const client::Event& event) {
+        if (!is_wanted(event, options.types)) return true;
+        print_event(session, event);
+        ++seen;
+        return session.out.good() && (options.count == 0 || seen < options.count);
+      });
   return done ? ExitCode::kOk : fail(session, done.error());
 }
 
@@ -63,9 +64,11 @@ ExitCode follow_events(Session& session, const EventOptions& options) {
 
 void add_event_commands(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<EventOptions>();
-  CLI::App* command = app.add_subcommand("events", "Follow what changes, also over restarts of the daemon; -o json prints one event a line");
+  CLI::App* command =
+      app.add_subcommand("events", "Follow what changes, also over restarts of the daemon; -o json prints one event a line");
   command->add_option_function<std::uint64_t>(
-      "--after", [options](const std::uint64_t& sequence) { options->after = sequence; }, "Begin after this sequence number; 0 for the oldest");
+      "--after", [options](const std::uint64_t& sequence) { options->after = sequence; },
+      "Begin after this sequence number; 0 for the oldest");
   command->add_option("--type", options->types, "Only types that begin so: vm. or vm.state_changed; may be given several times")
       ->allow_extra_args(false);
   command->add_option("--count", options->count, "End after so many (default: never)");

@@ -13,8 +13,8 @@ namespace berth::cli {
 namespace {
 
 std::string berths_of(const Json& host) {
-  std::string line = std::to_string(number(host, "quota.used")) + " of " + std::to_string(number(host, "quota.limit")) + " taken (" +
-                     text(host, "quota.source") + ")";
+  std::string line = std::to_string(number(host, "quota.used")) + " of " + std::to_string(number(host, "quota.limit")) +
+                     " taken (" + text(host, "quota.source") + ")";
   if (const auto holders = joined(host, "quota.holders", "name"); !holders.empty()) line += " by " + holders;
   if (const auto queued = joined(host, "quota.queued", "name"); !queued.empty()) line += "; waiting: " + queued;
   return line;
@@ -44,7 +44,8 @@ void print_facts(const Session& session, const Json& host) {
   print("host", text(host, "hostname") + ", " + text(host, "os") + " " + text(host, "arch"));
   print("daemon", text(host, "version") + ", up for " + format_age(text(host, "started_at"), session.now));
   print("processors", text(host, "cpu_count"));
-  print("memory", format_size(number(host, "memory_bytes")) + ", available " + format_size(number(host, "memory_available_bytes")));
+  print("memory",
+        format_size(number(host, "memory_bytes")) + ", available " + format_size(number(host, "memory_available_bytes")));
   print("state", text(host, "state_dir") + ", free " + format_size(number(host, "disk_free_bytes")));
   print("macOS berths", berths_of(host));
   print("network", network_of(host));
@@ -80,8 +81,10 @@ ExitCode show_version(Session& session) {
   if (print_document(session, to_json_line(versions))) return ExitCode::kOk;
   session.out << "berth   " << BERTH_VERSION << '\n';
   // No daemon is no failure of this command: it answers what it knows.
-  if (host) session.out << "berthd  " << text(*host, "version") << '\n';
-  else session.out << "berthd  not reachable: " << host.error().message << '\n';
+  if (host)
+    session.out << "berthd  " << text(*host, "version") << '\n';
+  else
+    session.out << "berthd  not reachable: " << host.error().message << '\n';
   return ExitCode::kOk;
 }
 

@@ -51,7 +51,8 @@ ExitCode add_image(Session& session, const std::string& path, const std::string&
   Progress progress{session};
   const auto change = import_image(session, path, kind, name, wait_of(session, progress));
   progress.clear();
-  if (!change || change->operation) return report(session, image_kind(), path, change, {"imported", "{} is imported already", "importing"});
+  if (!change || change->operation)
+    return report(session, image_kind(), path, change, {"imported", "{} is imported already", "importing"});
   const std::string id = text(parse_document(change->document), "id");
   return report(session, image_kind(), path + " as " + id.substr(0, 12), change, {"imported", "imported", "importing"});
 }
@@ -79,8 +80,8 @@ void add_add(CLI::App& parent, Chosen& chosen) {
 
 } // namespace
 
-client::Result<client::Change> import_image(const Session& session, const std::string& path, std::string_view kind, const std::string& name,
-                                            const client::Wait& wait) {
+client::Result<client::Change> import_image(const Session& session, const std::string& path, std::string_view kind,
+                                            const std::string& name, const client::Wait& wait) {
   Json body;
   body["path"] = absolute_path(path);
   body["kind"] = std::string{kind};
@@ -88,7 +89,8 @@ client::Result<client::Change> import_image(const Session& session, const std::s
   return session.daemon.change("POST", "/v1/images", to_json_line(body), wait);
 }
 
-client::Result<std::string> image_id(const Session& session, const std::string& reference, std::string_view kind, Progress& progress) {
+client::Result<std::string> image_id(const Session& session, const std::string& reference, std::string_view kind,
+                                     Progress& progress) {
   std::error_code error;
   const bool is_file = std::filesystem::is_regular_file(reference, error);
   if (!is_file && reference.find('/') != std::string::npos) return std::unexpected(no_image(reference, "no file of this host"));

@@ -35,7 +35,9 @@ std::string percent(const Json& item, const Session&) {
 
 std::string short_id(const Json& item, const Session&) { return text(item, "id").substr(0, 12); }
 
-std::string guest_of(const Json& item, const Session&) { return text(item, "guest") + (is_true(item, "simulated") ? " (simulated)" : ""); }
+std::string guest_of(const Json& item, const Session&) {
+  return text(item, "guest") + (is_true(item, "simulated") ? " (simulated)" : "");
+}
 
 std::string yes_no(const Json& item, std::string_view path) { return is_true(item, path) ? "yes" : "no"; }
 
@@ -44,51 +46,83 @@ std::string yes_no(const Json& item, std::string_view path) { return is_true(ite
 Kind vm_kind() {
   return {"id",
           "name",
-          {plain("NAME", "name"), plain("STATE", "status.state"), {"GUEST", guest_of}, plain("CPUS", "cpu_count"),
-           size_column("MEMORY", "memory_bytes"), size_column("DISK", "disk_bytes"), list_column("ADDRESSES", "status.addresses", ""),
-           age_column("SINCE", "status.since"), plain("ID", "id", true), plain("MACHINE ID", "machine_id", true),
-           plain("MAC ADDRESS", "mac_address", true), plain("REASON", "status.reason", true), labels_column()}};
+          {plain("NAME", "name"),
+           plain("STATE", "status.state"),
+           {"GUEST", guest_of},
+           plain("CPUS", "cpu_count"),
+           size_column("MEMORY", "memory_bytes"),
+           size_column("DISK", "disk_bytes"),
+           list_column("ADDRESSES", "status.addresses", ""),
+           age_column("SINCE", "status.since"),
+           plain("ID", "id", true),
+           plain("MACHINE ID", "machine_id", true),
+           plain("MAC ADDRESS", "mac_address", true),
+           plain("REASON", "status.reason", true),
+           labels_column()}};
 }
 
 Kind image_kind() {
   return {"id",
           "id",
-          {{"ID", short_id}, plain("KIND", "kind"), size_column("SIZE", "size_bytes"), plain("NAME", "name"), age_column("AGE", "created_at"),
-           plain("VERSION", "version", true), list_column("USED BY", "used_by", "name", true), plain("ORIGIN", "origin", true),
+          {{"ID", short_id},
+           plain("KIND", "kind"),
+           size_column("SIZE", "size_bytes"),
+           plain("NAME", "name"),
+           age_column("AGE", "created_at"),
+           plain("VERSION", "version", true),
+           list_column("USED BY", "used_by", "name", true),
+           plain("ORIGIN", "origin", true),
            plain("FULL ID", "id", true)}};
 }
 
 Kind machine_id_kind() {
   return {"key",
           "key",
-          {plain("KEY", "key"), plain("NAME", "name"), plain("ORIGIN", "origin"),
-           {"KEPT", [](const Json& item, const Session&) { return yes_no(item, "kept"); }}, plain("HELD BY", "held_by.name"),
-           list_column("CARRIED BY", "carried_by", "name"), plain("SERIAL NUMBER", "serial_number", true),
-           plain("HARDWARE UUID", "hardware_uuid", true), plain("PROVISIONING UUID", "provisioning_uuid", true)}};
+          {plain("KEY", "key"),
+           plain("NAME", "name"),
+           plain("ORIGIN", "origin"),
+           {"KEPT", [](const Json& item, const Session&) { return yes_no(item, "kept"); }},
+           plain("HELD BY", "held_by.name"),
+           list_column("CARRIED BY", "carried_by", "name"),
+           plain("SERIAL NUMBER", "serial_number", true),
+           plain("HARDWARE UUID", "hardware_uuid", true),
+           plain("PROVISIONING UUID", "provisioning_uuid", true)}};
 }
 
 Kind operation_kind() {
   return {"id",
           "id",
-          {plain("ID", "id"), plain("KIND", "kind"), plain("SUBJECT", "subject"), plain("STATE", "state"), {"DONE", percent}, plain("STEP", "step"),
-           age_column("AGE", "created_at"), plain("ERROR", "error.code"), plain("DETAIL", "error.detail", true),
-           plain("PLACE", "position", true), plain("UID", "requestor.uid", true)}};
+          {plain("ID", "id"),
+           plain("KIND", "kind"),
+           plain("SUBJECT", "subject"),
+           plain("STATE", "state"),
+           {"DONE", percent},
+           plain("STEP", "step"),
+           age_column("AGE", "created_at"),
+           plain("ERROR", "error.code"),
+           plain("DETAIL", "error.detail", true),
+           plain("PLACE", "position", true),
+           plain("UID", "requestor.uid", true)}};
 }
 
 Kind snapshot_kind() {
   return {"id",
           "name",
-          {plain("NAME", "name"), plain("ID", "id"), size_column("DISK", "disk_bytes"),
-           {"SAVED STATE", [](const Json& item, const Session&) { return yes_no(item, "saved_state"); }}, age_column("AGE", "created_at"),
-           plain("PARENT", "parent", true), plain("MACHINE ID", "machine_id", true)}};
+          {plain("NAME", "name"),
+           plain("ID", "id"),
+           size_column("DISK", "disk_bytes"),
+           {"SAVED STATE", [](const Json& item, const Session&) { return yes_no(item, "saved_state"); }},
+           age_column("AGE", "created_at"),
+           plain("PARENT", "parent", true),
+           plain("MACHINE ID", "machine_id", true)}};
 }
 
 Kind lease_kind() {
   return {"ip",
           "ip",
-          {plain("IP", "ip"), plain("MAC ADDRESS", "mac_address"), plain("HOST NAME", "hostname"), plain("VM", "vm"), plain("SOURCE", "source"),
-           plain("EXPIRES", "expires_at"), plain("INTERFACE", "interface", true), age_column("FIRST SEEN", "first_seen", true),
-           list_column("CONFLICT", "conflict", "reason", true)}};
+          {plain("IP", "ip"), plain("MAC ADDRESS", "mac_address"), plain("HOST NAME", "hostname"), plain("VM", "vm"),
+           plain("SOURCE", "source"), plain("EXPIRES", "expires_at"), plain("INTERFACE", "interface", true),
+           age_column("FIRST SEEN", "first_seen", true), list_column("CONFLICT", "conflict", "reason", true)}};
 }
 
 Kind address_kind() {

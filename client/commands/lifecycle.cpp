@@ -50,10 +50,13 @@ void add_start(CLI::App& app, Chosen& chosen) {
   command->add_flag("--queue", options->start.queue, "Wait for the machine identifier or the berth instead of being refused");
   command->add_flag("--recovery", options->start.recovery, "Boot a macOS guest into recovery");
   command->add_flag("--randomize-mac", options->start.randomize_mac, "Take a fresh MAC address if this one is in use");
-  command->add_flag("--discard-saved-state", options->start.discard_saved_state, "Boot a suspended VM afresh; its saved state is lost");
+  command->add_flag("--discard-saved-state", options->start.discard_saved_state,
+                    "Boot a suspended VM afresh; its saved state is lost");
   chosen.on(command, [options](Session& session) {
     return run_for_each(session, options->names, {"started", "{} is running already", "starting"},
-                        [&](client::Client& daemon, const std::string& name, const Wait& wait) { return daemon.start(name, options->start, wait); });
+                        [&](client::Client& daemon, const std::string& name, const Wait& wait) {
+                          return daemon.start(name, options->start, wait);
+                        });
   });
 }
 
@@ -85,7 +88,8 @@ void add_restart(CLI::App& app, Chosen& chosen) {
   };
   const auto options = std::make_shared<Options>();
   CLI::App* command = add_command(app, "restart", "Stop VMs and start them again", options->names);
-  command->add_option("--deadline", options->deadline, "End a guest by force when it has not shut down by then: 30s, 2m")->check(is_duration);
+  command->add_option("--deadline", options->deadline, "End a guest by force when it has not shut down by then: 30s, 2m")
+      ->check(is_duration);
   chosen.on(command, [options](Session& session) {
     return run_for_each(session, options->names, {"restarted", "{} is running already", "restarting"},
                         [&](client::Client& daemon, const std::string& name, const Wait& wait) {
@@ -95,7 +99,8 @@ void add_restart(CLI::App& app, Chosen& chosen) {
 }
 
 // The three that take nothing but names.
-void add_simple(CLI::App& app, Chosen& chosen, const std::string& name, const std::string& description, const Words& words, const Call& call) {
+void add_simple(CLI::App& app, Chosen& chosen, const std::string& name, const std::string& description, const Words& words,
+                const Call& call) {
   const auto names = std::make_shared<Names>();
   CLI::App* command = add_command(app, name, description, *names);
   chosen.on(command, [names, words, call](Session& session) { return run_for_each(session, *names, words, call); });
@@ -111,7 +116,8 @@ void add_lifecycle_commands(CLI::App& app, Chosen& chosen) {
              [](client::Client& daemon, const std::string& name, const Wait& wait) { return daemon.pause(name, wait); });
   add_simple(app, chosen, "resume", "Let paused guests go on", {"resumed", "{} is running already", "resuming"},
              [](client::Client& daemon, const std::string& name, const Wait& wait) { return daemon.resume(name, wait); });
-  add_simple(app, chosen, "suspend", "Write guests' memory to disk and end their processes", {"suspended", "{} is suspended already", "suspending"},
+  add_simple(app, chosen, "suspend", "Write guests' memory to disk and end their processes",
+             {"suspended", "{} is suspended already", "suspending"},
              [](client::Client& daemon, const std::string& name, const Wait& wait) { return daemon.suspend(name, wait); });
 }
 

@@ -34,8 +34,10 @@ ExitCode show_machine_ids(Session& session, const std::vector<std::string>& keys
     items.push_back(reply->body);
     return ExitCode::kOk;
   });
-  if (items.size() == 1) print_item(session, machine_id_kind(), items.front());
-  else if (!items.empty()) print_items(session, machine_id_kind(), items);
+  if (items.size() == 1)
+    print_item(session, machine_id_kind(), items.front());
+  else if (!items.empty())
+    print_items(session, machine_id_kind(), items);
   return code;
 }
 
@@ -80,8 +82,10 @@ void add_load(CLI::App& parent, Chosen& chosen) {
       return ExitCode::kUsage;
     }
     Json body;
-    if (!options->data.empty()) body["data"] = options->data;
-    else body["path"] = absolute_path(options->path);
+    if (!options->data.empty())
+      body["data"] = options->data;
+    else
+      body["path"] = absolute_path(options->path);
     if (!options->name.empty()) body["name"] = options->name;
     return add_machine_id(session, body);
   });
@@ -113,7 +117,8 @@ void add_set(CLI::App& parent, Chosen& chosen) {
 }
 
 // keep and forget: the same PATCH with the two values of `kept`.
-void add_kept(CLI::App& parent, Chosen& chosen, const std::string& name, const std::string& description, bool is_kept, const Words& words) {
+void add_kept(CLI::App& parent, Chosen& chosen, const std::string& name, const std::string& description, bool is_kept,
+              const Words& words) {
   const auto keys = std::make_shared<Names>();
   CLI::App* command = add_for_keys(parent, name, description, *keys);
   chosen.on(command, [keys, is_kept, words](Session& session) {
@@ -135,17 +140,21 @@ void add_machine_id_commands(CLI::App& app, Chosen& chosen) {
   chosen.on(parent->add_subcommand("ls", "List every one that berth knows"), list_all);
 
   const auto shown = std::make_shared<Names>();
-  chosen.on(add_for_keys(*parent, "show", "Show some", *shown), [shown](Session& session) { return show_machine_ids(session, *shown); });
+  chosen.on(add_for_keys(*parent, "show", "Show some", *shown),
+            [shown](Session& session) { return show_machine_ids(session, *shown); });
   add_new(*parent, chosen);
   add_load(*parent, chosen);
   add_set(*parent, chosen);
-  add_kept(*parent, chosen, "keep", "Keep them when no VM carries them any more", true, {"kept", "{} is kept already", "keeping"});
-  add_kept(*parent, chosen, "forget", "Let them go with the last VM that carries them", false, {"no longer keeping", "{} is not kept", "letting go"});
+  add_kept(*parent, chosen, "keep", "Keep them when no VM carries them any more", true,
+           {"kept", "{} is kept already", "keeping"});
+  add_kept(*parent, chosen, "forget", "Let them go with the last VM that carries them", false,
+           {"no longer keeping", "{} is not kept", "letting go"});
 
   const auto removed = std::make_shared<Names>();
   chosen.on(add_for_keys(*parent, "rm", "Delete ones that no VM carries", *removed), [removed](Session& session) {
     return for_each_name(*removed, [&](const std::string& key) {
-      return report(session, machine_id_kind(), key, session.daemon.change("DELETE", key_path(key)), {"deleted", "{} is gone already", "deleting"});
+      return report(session, machine_id_kind(), key, session.daemon.change("DELETE", key_path(key)),
+                    {"deleted", "{} is gone already", "deleting"});
     });
   });
 }

@@ -32,7 +32,8 @@ ExitCode show_operation(Session& session, const std::string& id) {
 
 ExitCode await_operation(Session& session, const std::string& id) {
   Progress progress{session};
-  const auto operation = session.daemon.wait_operation(id, session.options.timeout, [&](const client::Operation& each) { progress.show(each); });
+  const auto operation =
+      session.daemon.wait_operation(id, session.options.timeout, [&](const client::Operation& each) { progress.show(each); });
   progress.clear();
   if (!operation) return fail(session, operation.error());
   print_item(session, operation_kind(), operation->document);

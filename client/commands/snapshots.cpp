@@ -49,7 +49,8 @@ ExitCode create_snapshot(Session& session, const SnapshotOptions& options) {
   progress.clear();
   const bool is_made = change && !change->document.empty();
   const std::string name = is_made ? text(parse_document(change->document), "name") : options.snapshot;
-  return report(session, snapshot_kind(), options.vm + (name.empty() ? "" : " as " + name), change, {"took a snapshot of", "took a snapshot of", "taking a snapshot of"});
+  return report(session, snapshot_kind(), options.vm + (name.empty() ? "" : " as " + name), change,
+                {"took a snapshot of", "took a snapshot of", "taking a snapshot of"});
 }
 
 ExitCode restore_snapshot(Session& session, const SnapshotOptions& options) {
@@ -105,7 +106,8 @@ void add_snapshot_commands(CLI::App& app, Chosen& chosen) {
   CLI::App* remove = add_command(*parent, "rm", "Delete snapshots", *removed);
   remove->add_option("snapshots", removed->snapshots, "Names or ids of the snapshots")->required();
   chosen.on(remove, [removed](Session& session) {
-    return for_each_name(removed->snapshots, [&](const std::string& each) { return remove_snapshot(session, removed->vm, each); });
+    return for_each_name(removed->snapshots,
+                         [&](const std::string& each) { return remove_snapshot(session, removed->vm, each); });
   });
 }
 

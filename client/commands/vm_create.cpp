@@ -24,7 +24,8 @@ struct CreateOptions {
 };
 
 // Replaces a path or a name by the id of the image; leaves an empty one alone.
-client::Result<void> resolve(const Session& session, std::string& id, const std::string& reference, std::string_view kind, Progress& progress) {
+client::Result<void> resolve(const Session& session, std::string& id, const std::string& reference, std::string_view kind,
+                             Progress& progress) {
   if (reference.empty()) return {};
   auto found = image_id(session, reference, kind, progress);
   if (!found) return std::unexpected(found.error());
@@ -54,8 +55,10 @@ client::Result<client::VmSpec> spec_of(const Session& session, const CreateOptio
   for (const auto& each : options.labels) spec.labels[each.substr(0, each.find('='))] = each.substr(each.find('=') + 1);
   if (options.autostarts) spec.autostart = true;
   if (auto done = resolve(session, spec.kernel, options.kernel, "kernel", progress); !done) return std::unexpected(done.error());
-  if (auto done = resolve(session, spec.initramfs, options.initramfs, "initramfs", progress); !done) return std::unexpected(done.error());
-  if (auto done = resolve(session, spec.disk_image, options.disk_image, "disk", progress); !done) return std::unexpected(done.error());
+  if (auto done = resolve(session, spec.initramfs, options.initramfs, "initramfs", progress); !done)
+    return std::unexpected(done.error());
+  if (auto done = resolve(session, spec.disk_image, options.disk_image, "disk", progress); !done)
+    return std::unexpected(done.error());
   return spec;
 }
 
@@ -67,7 +70,8 @@ ExitCode create(Session& session, const CreateOptions& options) {
   if (options.starts) wait.at_most = session.options.timeout; // there is nothing to start before
   const auto created = session.daemon.create_vm(*spec, wait);
   progress.clear();
-  if (!created || !options.starts) return report(session, vm_kind(), options.name, created, {"created", "{} is there already", "creating"});
+  if (!created || !options.starts)
+    return report(session, vm_kind(), options.name, created, {"created", "{} is there already", "creating"});
   const auto started = session.daemon.start(options.name, {}, wait_of(session, progress));
   progress.clear();
   return report(session, vm_kind(), options.name, started, {"created and started", "{} is running already", "starting"});
@@ -75,7 +79,9 @@ ExitCode create(Session& session, const CreateOptions& options) {
 
 void add_options(CLI::App& command, CreateOptions& options) {
   command.add_option("name", options.name, "Letters, digits, '.', '_' and '-'")->required();
-  command.add_option("--guest", options.guest, "Kind of guest")->check(CLI::IsMember(std::vector<std::string>{"linux", "macos"}))->capture_default_str();
+  command.add_option("--guest", options.guest, "Kind of guest")
+      ->check(CLI::IsMember(std::vector<std::string>{"linux", "macos"}))
+      ->capture_default_str();
   command.add_option("--cpus", options.cpu_count, "Number of processors")->check(CLI::PositiveNumber)->capture_default_str();
   command.add_option("--memory", options.memory, "Memory: 512M, 4G")->check(is_size)->capture_default_str();
   command.add_option("--disk", options.disk, "Size of the disk (default: none, or that of --disk-image)")->check(is_size);
@@ -84,10 +90,13 @@ void add_options(CLI::App& command, CreateOptions& options) {
   command.add_option("--initramfs", options.initramfs, "With --kernel: a file, or an image")->needs(kernel);
   command.add_option("--cmdline", options.command_line, "With --kernel: its command line")->needs(kernel);
   command.add_flag("--efi", options.is_efi, "Boot the disk by firmware (the default with --disk-image)")->excludes(kernel);
-  command.add_option("--network", options.network, "Network")->check(CLI::IsMember(std::vector<std::string>{"nat", "user", "none"}));
+  command.add_option("--network", options.network, "Network")
+      ->check(CLI::IsMember(std::vector<std::string>{"nat", "user", "none"}));
   command.add_option("--mac", options.mac_address, "MAC address (default: a fresh one)");
   command.add_option("--machine-id", options.machine_id, "new (default), or the key of a known one: berth mid ls");
-  command.add_option("-l,--label", options.labels, "KEY=VALUE, may be given several times")->allow_extra_args(false)->check(is_label);
+  command.add_option("-l,--label", options.labels, "KEY=VALUE, may be given several times")
+      ->allow_extra_args(false)
+      ->check(is_label);
   command.add_flag("--autostart", options.autostarts, "Start it whenever the daemon starts");
   command.add_flag("--start", options.starts, "Start it now");
 }

@@ -47,8 +47,10 @@ void add_list(CLI::App& app, Chosen& chosen) {
   CLI::App* command = app.add_subcommand("ls", "List VMs");
   command->add_option("vms", options->names, "Only these, by name or id");
   command->add_option("--state", options->state, "Only VMs in this state");
-  command->add_option("--guest", options->guest, "Only this kind of guest")->check(CLI::IsMember(std::vector<std::string>{"linux", "macos"}));
-  command->add_option("-l,--label", options->labels, "Only VMs with this label: KEY or KEY=VALUE; all must hold")->allow_extra_args(false);
+  command->add_option("--guest", options->guest, "Only this kind of guest")
+      ->check(CLI::IsMember(std::vector<std::string>{"linux", "macos"}));
+  command->add_option("-l,--label", options->labels, "Only VMs with this label: KEY or KEY=VALUE; all must hold")
+      ->allow_extra_args(false);
   chosen.on(command, [options](Session& session) { return list_vms(session, *options); });
 }
 
@@ -112,10 +114,13 @@ void add_set(CLI::App& app, Chosen& chosen) {
   command->add_option("--name", options->name, "New name");
   command->add_option("--cpus", options->cpu_count, "Number of processors (at rest)")->check(CLI::PositiveNumber);
   command->add_option("--memory", options->memory, "Memory, for example 4G (at rest)")->check(is_size);
-  CLI::Option* target = command->add_option("--memory-target", options->memory_target, "What the balloon leaves a running guest")->check(is_size);
-  command->add_flag("--no-memory-target", options->frees_memory_target, "Give a running guest all its memory back")->excludes(target);
+  CLI::Option* target =
+      command->add_option("--memory-target", options->memory_target, "What the balloon leaves a running guest")->check(is_size);
+  command->add_flag("--no-memory-target", options->frees_memory_target, "Give a running guest all its memory back")
+      ->excludes(target);
   command->add_option("--disk", options->disk, "Size of the disk; it only grows (at rest)")->check(is_size);
-  command->add_option("--network", options->network, "Network (at rest)")->check(CLI::IsMember(std::vector<std::string>{"nat", "user", "none"}));
+  command->add_option("--network", options->network, "Network (at rest)")
+      ->check(CLI::IsMember(std::vector<std::string>{"nat", "user", "none"}));
   command->add_option("--mac", options->mac_address, "MAC address (at rest)");
   command->add_option_function<std::string>(
       "--cmdline",
@@ -127,9 +132,11 @@ void add_set(CLI::App& app, Chosen& chosen) {
   command->add_option("-l,--label", options->labels, "Set a label: KEY=VALUE")->allow_extra_args(false)->check(is_label);
   command->add_option("--remove-label", options->removed_labels, "Remove a label: KEY")->allow_extra_args(false);
   command->add_flag_function(
-      "--autostart,!--no-autostart", [options](std::int64_t count) { options->autostart = count > 0; }, "Start it with the daemon, or not");
+      "--autostart,!--no-autostart", [options](std::int64_t count) { options->autostart = count > 0; },
+      "Start it with the daemon, or not");
   command->add_option_function<int>(
-      "--autostart-priority", [options](const int& priority) { options->autostart_priority = priority; }, "Lower ones start first");
+      "--autostart-priority", [options](const int& priority) { options->autostart_priority = priority; },
+      "Lower ones start first");
   chosen.on(command, [options](Session& session) { return set_vm(session, *options); });
 }
 
@@ -180,7 +187,8 @@ ExitCode clone_vm(Session& session, const CloneOptions& options) {
   if (options.starts) wait.at_most = session.options.timeout; // there is nothing to start before
   const auto clone = session.daemon.change("POST", vm_path(options.vm, "clone"), to_json_line(body), wait);
   progress.clear();
-  if (!clone || !options.starts) return report(session, vm_kind(), options.name, clone, {"cloned to", "{} is there already", "cloning to"});
+  if (!clone || !options.starts)
+    return report(session, vm_kind(), options.name, clone, {"cloned to", "{} is there already", "cloning to"});
   const auto started = session.daemon.start(options.name, {}, wait_of(session, progress));
   progress.clear();
   return report(session, vm_kind(), options.name, started, {"cloned and started", "{} is running already", "starting"});
@@ -191,11 +199,15 @@ void add_clone(CLI::App& app, Chosen& chosen) {
   CLI::App* command = app.add_subcommand("clone", "Copy a VM at rest");
   command->add_option("vm", options->vm, "Name or id of the original")->required();
   command->add_option("name", options->name, "Name of the clone")->required();
-  command->add_option("--machine-id", options->machine_id, "keep: the disk boots, but never together with its twin (default). new: another machine")
+  command
+      ->add_option("--machine-id", options->machine_id,
+                   "keep: the disk boots, but never together with its twin (default). new: another machine")
       ->check(CLI::IsMember(std::vector<std::string>{"keep", "new"}));
   command->add_flag("--accept-unbootable", options->accepts_unbootable, "For macOS guests with --machine-id new");
   command->add_option("--mac", options->mac_address, "MAC address (default: a fresh one)");
-  command->add_option("-l,--label", options->labels, "KEY=VALUE instead of the original's labels")->allow_extra_args(false)->check(is_label);
+  command->add_option("-l,--label", options->labels, "KEY=VALUE instead of the original's labels")
+      ->allow_extra_args(false)
+      ->check(is_label);
   command->add_flag("--start", options->starts, "Start the clone");
   chosen.on(command, [options](Session& session) { return clone_vm(session, *options); });
 }

@@ -36,7 +36,8 @@ std::string fresh_idempotency_key() {
 // Where the thing is that a succeeded operation has made or changed; empty after a deletion.
 std::string outcome_target(const Operation& operation) {
   if (operation.kind == "delete" || operation.kind == "delete_snapshot") return {};
-  if (operation.kind == "import_image") return operation.result ? "/v1/images/" + percent_encode(*operation.result) : std::string{};
+  if (operation.kind == "import_image")
+    return operation.result ? "/v1/images/" + percent_encode(*operation.result) : std::string{};
   if (operation.kind == "snapshot") {
     if (!operation.vm || !operation.result) return {};
     return vm_target(*operation.vm, "snapshots/" + percent_encode(*operation.result));
@@ -151,8 +152,12 @@ Result<Change> Client::restart(std::string_view vm, std::optional<Milliseconds> 
 }
 
 Result<Change> Client::pause(std::string_view vm, const Wait& wait) { return change("POST", vm_target(vm, "pause"), "{}", wait); }
-Result<Change> Client::resume(std::string_view vm, const Wait& wait) { return change("POST", vm_target(vm, "resume"), "{}", wait); }
-Result<Change> Client::suspend(std::string_view vm, const Wait& wait) { return change("POST", vm_target(vm, "suspend"), "{}", wait); }
+Result<Change> Client::resume(std::string_view vm, const Wait& wait) {
+  return change("POST", vm_target(vm, "resume"), "{}", wait);
+}
+Result<Change> Client::suspend(std::string_view vm, const Wait& wait) {
+  return change("POST", vm_target(vm, "suspend"), "{}", wait);
+}
 
 Result<Change> Client::cancel_operation(std::string_view id) { return change("DELETE", "/v1/operations/" + percent_encode(id)); }
 

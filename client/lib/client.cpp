@@ -52,7 +52,9 @@ std::string_view Reply::header(std::string_view name) const {
   return {};
 }
 
-bool Operation::is_finished() const { return state == "succeeded" || state == "failed" || state == "cancelled" || state == "interrupted"; }
+bool Operation::is_finished() const {
+  return state == "succeeded" || state == "failed" || state == "cancelled" || state == "interrupted";
+}
 
 std::string vm_target(std::string_view vm, std::string_view action) {
   std::string target = "/v1/vms/" + percent_encode(vm);
@@ -88,7 +90,8 @@ Result<Reply> Client::Impl::send(const HttpRequest& request, Milliseconds extra_
     const bool has_begun = kept->has_answer_begun();
     kept.reset();
     // The daemon may close an idle connection in the moment in which it is used again.
-    const bool may_retry = was_open && !is_retry && !has_begun && reply.error().kind == ErrorKind::kProtocol && is_repeatable(request);
+    const bool may_retry =
+        was_open && !is_retry && !has_begun && reply.error().kind == ErrorKind::kProtocol && is_repeatable(request);
     if (!may_retry) return reply;
   }
 }

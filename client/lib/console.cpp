@@ -63,7 +63,8 @@ public:
     }
     if (!outcome) return protocol_error("the handshake has not ended");
     if (!*outcome) return std::nullopt;
-    if (*outcome == websocket::error::upgrade_declined) return to_problem(static_cast<int>(response.result_int()), response.body());
+    if (*outcome == websocket::error::upgrade_declined)
+      return to_problem(static_cast<int>(response.result_int()), response.body());
     if (*outcome == beast::error::timeout) {
       auto late = protocol_error("the daemon has not answered in time");
       late.kind = ErrorKind::kTimeout;
@@ -136,8 +137,10 @@ private:
     if (is_finished_) return;
     is_finished_ = true;
     const auto& why = web_.reason();
-    if (error == websocket::error::closed && !why.reason.empty()) reason_.assign(why.reason.data(), why.reason.size());
-    else if (error && error != websocket::error::closed && !is_closing_) reason_ = error.message();
+    if (error == websocket::error::closed && !why.reason.empty())
+      reason_.assign(why.reason.data(), why.reason.size());
+    else if (error && error != websocket::error::closed && !is_closing_)
+      reason_ = error.message();
     error_code ignored;
     pipe_.close(ignored); // the caller reads the end of the file
     web_.next_layer().close(ignored);

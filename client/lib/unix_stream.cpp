@@ -82,14 +82,16 @@ ClientError connect_error(int error_number, const std::string& path) {
 Result<UnixStream> UnixStream::connect(const std::string& path, Milliseconds timeout) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) return std::unexpected(connect_error(path.empty() ? ENOENT : ENAMETOOLONG, path));
+  if (path.empty() || path.size() >= sizeof address.sun_path)
+    return std::unexpected(connect_error(path.empty() ? ENOENT : ENAMETOOLONG, path));
   std::memcpy(address.sun_path, path.data(), path.size());
 
   const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
   if (fd < 0) return std::unexpected(connect_error(errno, path));
   UnixStream stream{fd};
   prepare(fd, timeout);
-  if (const int error_number = connect_retrying(fd, address); error_number != 0) return std::unexpected(connect_error(error_number, path));
+  if (const int error_number = connect_retrying(fd, address); error_number != 0)
+    return std::unexpected(connect_error(error_number, path));
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
   return stream;
 }
@@ -111,8 +113,10 @@ bool UnixStream::wait_for(short events, boost::system::error_code& error) const 
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) error.assign(errno, boost::system::system_category());
     // A limit longer than poll(2) can count is waited for in parts.
-    else if (deadline_.is_over()) error = boost::asio::error::timed_out;
-    else continue;
+    else if (deadline_.is_over())
+      error = boost::asio::error::timed_out;
+    else
+      continue;
     return false;
   }
 }

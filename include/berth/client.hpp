@@ -98,10 +98,10 @@ struct Blocker {
 struct Operation {
   std::string id, kind, state, subject, step;
   std::optional<std::string> vm;
-  double progress = 0; // 0 to 1
+  double progress = 0;                   // 0 to 1
   std::optional<std::uint32_t> position; // in the queue, 1 is next
   std::vector<Blocker> blocked_by;
-  std::optional<ClientError> error; // kProblem, when it did not succeed
+  std::optional<ClientError> error;  // kProblem, when it did not succeed
   std::optional<std::string> result; // id of what it made
   std::string document;
 
@@ -139,9 +139,9 @@ struct VmSpec {
   std::uint32_t cpu_count = 1;
   std::uint64_t memory_bytes = 0;
   std::optional<std::uint64_t> disk_bytes;
-  std::string disk_image;                                    // image id, copied into the disk
-  std::string boot_kind, kernel, initramfs, command_line;    // kernel and initramfs are image ids
-  std::string network_mode, mac_address, machine_id;         // machine_id: "new" or a known key
+  std::string disk_image;                                 // image id, copied into the disk
+  std::string boot_kind, kernel, initramfs, command_line; // kernel and initramfs are image ids
+  std::string network_mode, mac_address, machine_id;      // machine_id: "new" or a known key
   std::map<std::string, std::string> labels;
   std::optional<bool> autostart;
 };
@@ -227,8 +227,8 @@ public:
   Result<Change> delete_vm(std::string_view vm, const Wait& wait = {});
   Result<Change> clone_vm(std::string_view vm, std::string_view new_name, const Wait& wait = {});
   Result<Change> start(std::string_view vm, const StartOptions& options = {}, const Wait& wait = {});
-  Result<Change> stop(std::string_view vm, StopMode mode = StopMode::kRequest, std::optional<Milliseconds> deadline = std::nullopt,
-                      const Wait& wait = {});
+  Result<Change> stop(std::string_view vm, StopMode mode = StopMode::kRequest,
+                      std::optional<Milliseconds> deadline = std::nullopt, const Wait& wait = {});
   Result<Change> restart(std::string_view vm, std::optional<Milliseconds> deadline = std::nullopt, const Wait& wait = {});
   Result<Change> pause(std::string_view vm, const Wait& wait = {});
   Result<Change> resume(std::string_view vm, const Wait& wait = {});

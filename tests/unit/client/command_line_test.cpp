@@ -1,0 +1,199 @@
+// berth as a user types it, against a socket that says what the test wrote down.
+#include "client/command_line.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "tests/unit/client/fake_daemon.hpp"
+
+namespace berth::cli {
+namespace {
+
+using test::FakeDaemon;
+using test::json_answer;
+using test::problem_answer;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+Outcome run(const std::string& socket_path, std::vector<std::string> words) {
+  words.insert(words.begin(), "berth");
+  words.insert(words.end(), {"--socket", socket_path});
+  std::vector<const char*> arguments;
+  for (const auto& each : words) arguments.push_back(each.c_str());
+  std::ostringstream out, err;
+  CommandLine command_line;
+  const int code = command_line.run(static_cast<int>(arguments.size()), arguments.data(), out, err);
+  return {code, out.str(), err.str()};
+}
+
+std::string vm_text(const std::string& name, const std::string& state) {
+  return R"({"id":"id-of-)" + name + R"(","name":")" + name +
+         R"(","guest":"linux","simulated":false,"cpu_count":2,"memory_bytes":1073741824,)" +
+         R"("disk_bytes":0,"labels":{"tier":"test"},"revision":7,"status":{"state":")" + state +
+         R"(","since":"2020-01-01T00:00:00.000Z","addresses":["192.168.64.12"]}})";
+}
+
+std::string changed(const std::string& name) { return R"({"changed":true,"vm":)" + vm_text(name, "running") + "}"; }
+
+TEST(CommandLine, ListsVms) {
+  FakeDaemon daemon{{json_answer(200, R"({"items":[)" + vm_text("web", "running") + R"(],"next_cursor":null})")}};
+  const auto outcome = run(daemon.socket_path(), {"ls", "-l", "tier=test"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("NAME  STATE    GUEST  CPUS  MEMORY  DISK  ADDRESSES      SINCE\n"
+                                      "web   running  linux  2     1 GiB   -     192.168.64.12  "));
+  EXPECT_THAT(daemon.requests().at(0), StartsWith("GET /v1/vms?label=tier%3Dtest&limit=1000 "));
+}
+
+TEST(CommandLine, JsonIsTheApisOwnAndExact) {
+  FakeDaemon daemon{{json_answer(200, R"({"items":[)" + vm_text("web", "running") + R"(],"next_cursor":null})")}};
+  const auto outcome = run(daemon.socket_path(), {"-o", "json", "ls"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("{\n  \"items\": [\n    {\n      \"id\": \"id-of-web\","));
+  EXPECT_THAT(outcome.out, HasSubstr("\"memory_bytes\": 1073741824"));
+  EXPECT_THAT(outcome.out, HasSubstr("\"next_cursor\": null"));
+}
+
+TEST(CommandLine, QuietPrintsIds) {
+  FakeDaemon daemon{{json_answer(200, R"({"items":[)" + vm_text("web", "running") + R"(],"next_cursor":null})")}};
+  EXPECT_EQ(run(daemon.socket_path(), {"ls", "-q"}).out, "id-of-web\n");
+}
+
+TEST(CommandLine, StartsSeveralAndGoesOnAfterARefusal) {
+  FakeDaemon daemon{
+      {problem_answer(404, R"({"code":"not_found","detail":"there is no VM a","status":404})"), json_answer(200, changed("b"))}};
+  const auto outcome = run(daemon.socket_path(), {"start", "a", "b"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.out, "started b\n");
+  EXPECT_THAT(outcome.err, StartsWith("berth: there is no VM a [not_found]\n"));
+  ASSERT_EQ(daemon.requests().size(), 2U);
+  EXPECT_THAT(daemon.requests().at(1), StartsWith("POST /v1/vms/b/start "));
+}
+
+TEST(CommandLine, AVmMayBeNamedAsACommandIs) {
+  FakeDaemon daemon{{json_answer(200, changed("events"))}};
+  const auto outcome = run(daemon.socket_path(), {"start", "events"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(daemon.requests().at(0), StartsWith("POST /v1/vms/events/start "));
+}
+
+TEST(CommandLine, WithoutWaitingPrintsTheOperation) {
+  FakeDaemon daemon{
+      {json_answer(202, R"({"id":"op-1","kind":"stop","state":"running","vm":"x","subject":"web","progress":0,"step":""})")}};
+  const auto outcome = run(daemon.socket_path(), {"stop", "web", "--no-wait", "--deadline", "2m"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "stopping web: operation op-1\n");
+  EXPECT_THAT(daemon.requests().at(0), HasSubstr(R"({"mode":"request","deadline_ms":120000})"));
+}
+
+TEST(CommandLine, ChangesOnTheRevisionThatItHasSeen) {
+  FakeDaemon daemon{{json_answer(200, vm_text("web", "stopped")), json_answer(200, changed("web"))}};
+  const auto outcome = run(daemon.socket_path(), {"set", "web", "--memory", "2G", "--label", "a=b", "--remove-label", "tier"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(daemon.requests().at(1), StartsWith("PATCH /v1/vms/web "));
+  EXPECT_THAT(daemon.requests().at(1), HasSubstr("If-Match: \"7\"\r\n"));
+  EXPECT_THAT(daemon.requests().at(1), HasSubstr(R"({"memory_bytes":2147483648,"labels":{"a":"b"}})"));
+}
+
+TEST(CommandLine, CreateSendsExactSizes) {
+  FakeDaemon daemon{{json_answer(201, vm_text("web", "stopped"))}};
+  const auto outcome =
+      run(daemon.socket_path(), {"create", "web", "--cpus", "2", "--memory", "1.5G", "--disk", "10G", "--label", "a=b", "--efi"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "created web\n");
+  EXPECT_THAT(
+      daemon.requests().at(0),
+      HasSubstr(R"("cpu_count":2,"memory_bytes":1610612736,"disk_bytes":10737418240,"boot":{"kind":"efi"},"labels":{"a":"b"}})"));
+}
+
+TEST(CommandLine, RemovingByForceStopsFirst) {
+  FakeDaemon daemon{{json_answer(200, changed("web")), json_answer(204, "")}};
+  const auto outcome = run(daemon.socket_path(), {"rm", "-f", "web"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "deleted web\n");
+  EXPECT_THAT(daemon.requests().at(0), HasSubstr(R"({"mode":"force"})"));
+  EXPECT_THAT(daemon.requests().at(1), StartsWith("DELETE /v1/vms/web "));
+}
+
+TEST(CommandLine, IpPrintsNothingButAddresses) {
+  FakeDaemon daemon{{json_answer(200, R"({"items":[{"ip":"192.168.64.12"},{"ip":"fe80::1"}],"reason":null,"visible":true})")}};
+  const auto outcome = run(daemon.socket_path(), {"ip", "web", "--wait", "30"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "192.168.64.12\nfe80::1\n");
+  EXPECT_THAT(daemon.requests().at(0), StartsWith("GET /v1/vms/web/addresses?wait=30 "));
+}
+
+TEST(CommandLine, IpWithoutAnAddressSaysWhyAndFails) {
+  FakeDaemon daemon{{json_answer(200, R"({"items":[],"reason":"no lease yet","visible":true})")}};
+  const auto outcome = run(daemon.socket_path(), {"ip", "web", "--wait", "1"});
+  EXPECT_EQ(outcome.code, 5);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, HasSubstr("no lease yet"));
+}
+
+TEST(CommandLine, LogsAreReadPieceByPieceAndTheirTailIsCut) {
+  FakeDaemon daemon{{json_answer(200, "one\ntwo\nthr", "Berth-Offset: 0\r\nBerth-Next-Offset: 11\r\n"),
+                     json_answer(200, "ee\nfour\n", "Berth-Offset: 11\r\nBerth-Next-Offset: 19\r\n"),
+                     json_answer(200, "", "Berth-Offset: 19\r\nBerth-Next-Offset: 19\r\n")}};
+  const auto outcome = run(daemon.socket_path(), {"logs", "web", "--tail", "2"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "three\nfour\n");
+  EXPECT_THAT(daemon.requests().at(1), StartsWith("GET /v1/vms/web/console/log?offset=11&limit=1048576 "));
+}
+
+TEST(CommandLine, ImagesWithoutASubcommandAreListed) {
+  FakeDaemon daemon{{json_answer(200, R"({"items":[],"next_cursor":null})")}};
+  const auto outcome = run(daemon.socket_path(), {"images"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "ID  KIND  SIZE  NAME  AGE\n");
+}
+
+TEST(CommandLine, AWrongCommandLineIsTwo) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"nonsense"},
+                                             {"start"},
+                                             {"create", "web", "--memory", "lots"},
+                                             {"ls", "-o", "xml"},
+                                             {"create", "web", "--label", "x"},
+                                             {"snapshot"},
+                                             {"stop", "web", "--force", "--deadline", "3"},
+                                             {"console", "web", "--escape", "?"},
+                                             {"set", "web", "--timeout", "soon"}}) {
+    const auto outcome = run("/nonexistent/berthd.sock", words);
+    EXPECT_EQ(outcome.code, 2) << words.front();
+    EXPECT_FALSE(outcome.err.empty());
+  }
+}
+
+TEST(CommandLine, NoDaemonIsThree) {
+  const auto outcome = run("/nonexistent/berthd.sock", {"ls"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("there is no socket at /nonexistent/berthd.sock"));
+}
+
+TEST(CommandLine, VersionNeedsNoDaemon) {
+  const auto outcome = run("/nonexistent/berthd.sock", {"version"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("not reachable"));
+}
+
+TEST(CommandLine, HelpNamesTheExitCodes) {
+  const auto outcome = run("/nonexistent/berthd.sock", {"--help"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("Exit codes:"));
+}
+
+TEST(CommandLine, NamesForCompletionNeverComplain) {
+  const auto outcome = run("/nonexistent/berthd.sock", {"__names", "vms"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out + outcome.err, "");
+}
+
+} // namespace
+} // namespace berth::cli
