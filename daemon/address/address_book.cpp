@@ -29,7 +29,8 @@ void AddressBook::put(const std::string& key, Evidence evidence, const std::vect
   Evidence& fresh = row.evidence;
   row.first_seen = std::min(fresh.seen, now);
   const auto take_over = [&](const Row& old) {
-    if (old.evidence.mac != fresh.mac || old.evidence.ip != fresh.ip || !is_same_network(old.evidence.interface, fresh.interface)) return;
+    if (old.evidence.mac != fresh.mac || old.evidence.ip != fresh.ip || !is_same_network(old.evidence.interface, fresh.interface))
+      return;
     row.first_seen = std::min(row.first_seen, old.first_seen);
     if (old.key != key || old.evidence.source != fresh.source) return;
     // What is merely repeated was not seen again: a neighbour that turns stale, a lease without a renewal.
@@ -49,7 +50,8 @@ void AddressBook::erase_if(const IpAddress& ip, const std::function<bool(const R
   collect_claimants(ip, before);
   std::erase_if(found->second, goes);
   for (const MacAddress& mac : before) {
-    const bool is_left = std::any_of(found->second.begin(), found->second.end(), [&mac](const Row& row) { return row.evidence.mac == mac; });
+    const bool is_left =
+        std::any_of(found->second.begin(), found->second.end(), [&mac](const Row& row) { return row.evidence.mac == mac; });
     if (is_left) continue;
     const auto index = addresses_.find(mac);
     index->second.erase(ip);
@@ -180,7 +182,8 @@ AddressConflict AddressBook::conflict_with(const Row& rival) const {
   return {.vm = vm_of(rival.evidence),
           .mac = rival.evidence.mac,
           .ip = rival.evidence.ip,
-          .reason = is_lease(rival.evidence.source) ? "the address is leased to this machine too" : "this machine answers for the address too"};
+          .reason = is_lease(rival.evidence.source) ? "the address is leased to this machine too"
+                                                    : "this machine answers for the address too"};
 }
 
 VmAddress AddressBook::make_address(const std::vector<Row>& rows, const Row& best, Timestamp now) const {
@@ -195,7 +198,8 @@ VmAddress AddressBook::make_address(const std::vector<Row>& rows, const Row& bes
                     .expires = newest.expires};
   // A neighbour may be newer than the lease that explains it: the end and the name come from the lease.
   for (const Row& row : rows) {
-    if (row.evidence.mac != newest.mac || !is_same_network(row.evidence.interface, newest.interface) || !is_usable(row, now)) continue;
+    if (row.evidence.mac != newest.mac || !is_same_network(row.evidence.interface, newest.interface) || !is_usable(row, now))
+      continue;
     address.first_seen = std::min(address.first_seen, row.first_seen);
     if (address.interface.empty()) address.interface = row.evidence.interface;
     if (!is_lease(row.evidence.source)) continue;
@@ -224,9 +228,12 @@ AddressLookup AddressBook::addresses_of(const MacAddress& mac, Timestamp now) co
         continue;
       }
       const auto others = rivals(rows, *best, now);
-      const auto newer = std::find_if(others.begin(), others.end(), [best](const Row* other) { return is_newer(other->evidence, best->evidence); });
-      if (newer != others.end()) lookup.lost.push_back(conflict_with(**newer));
-      else lookup.addresses.push_back(make_address(rows, *best, now));
+      const auto newer = std::find_if(others.begin(), others.end(),
+                                      [best](const Row* other) { return is_newer(other->evidence, best->evidence); });
+      if (newer != others.end())
+        lookup.lost.push_back(conflict_with(**newer));
+      else
+        lookup.addresses.push_back(make_address(rows, *best, now));
     }
   }
   // By what does not change from one renewal to the next, so that the order is steady.
@@ -236,9 +243,12 @@ AddressLookup AddressBook::addresses_of(const MacAddress& mac, Timestamp now) co
   });
   if (!lookup.addresses.empty()) return lookup;
   if (!lookup.lost.empty())
-    lookup.reason = lookup.lost.front().ip.to_string() + " was claimed later by another machine, " + lookup.lost.front().mac.to_string();
-  else if (has_unusable) lookup.reason = "all that is known of this machine has expired or is from before it started";
-  else lookup.reason = "no source has seen this machine yet";
+    lookup.reason =
+        lookup.lost.front().ip.to_string() + " was claimed later by another machine, " + lookup.lost.front().mac.to_string();
+  else if (has_unusable)
+    lookup.reason = "all that is known of this machine has expired or is from before it started";
+  else
+    lookup.reason = "no source has seen this machine yet";
   return lookup;
 }
 

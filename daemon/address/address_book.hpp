@@ -137,7 +137,7 @@ private:
   VmAddress make_address(const std::vector<Row>& rows, const Row& best, Timestamp now) const;
 
   OnChange on_change_;
-  std::map<IpAddress, std::vector<Row>> rows_;           // all evidence
+  std::map<IpAddress, std::vector<Row>> rows_;          // all evidence
   std::map<MacAddress, std::set<IpAddress>> addresses_; // index of rows_ by MAC
   std::map<MacAddress, Tracked> tracked_;
 };

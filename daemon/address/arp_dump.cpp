@@ -13,11 +13,11 @@ namespace {
 // struct rt_metrics: rmx_locks @0, rmx_mtu @4, rmx_hopcount @8, rmx_expire i32 @12, … 14 words.
 constexpr std::size_t kHeaderSize = 36 + 14 * 4;
 constexpr std::size_t kVersionOffset = 2, kIndexOffset = 4, kAddressesOffset = 12, kExpireOffset = 36 + 12;
-constexpr std::uint8_t kRouteVersion = 5;           // RTM_VERSION
-constexpr std::uint32_t kHasDestination = 1;        // RTA_DST
-constexpr std::uint32_t kHasGateway = 2;            // RTA_GATEWAY
-constexpr std::uint8_t kFamilyInet = 2;             // AF_INET
-constexpr std::uint8_t kFamilyLink = 18;            // AF_LINK
+constexpr std::uint8_t kRouteVersion = 5;    // RTM_VERSION
+constexpr std::uint32_t kHasDestination = 1; // RTA_DST
+constexpr std::uint32_t kHasGateway = 2;     // RTA_GATEWAY
+constexpr std::uint8_t kFamilyInet = 2;      // AF_INET
+constexpr std::uint8_t kFamilyLink = 18;     // AF_LINK
 // struct sockaddr_inarp: sin_len u8 @0, sin_family u8 @1, sin_port u16 @2, sin_addr @4, sin_srcaddr @8, sin_tos u16 @12,
 // sin_other u16 @14.
 constexpr std::size_t kInarpAddress = 4, kInarpOther = 14;
@@ -30,7 +30,9 @@ constexpr auto kMaxAge = std::chrono::minutes{20};
 
 using Bytes = std::span<const std::uint8_t>;
 
-std::uint16_t u16_at(Bytes bytes, std::size_t offset) { return static_cast<std::uint16_t>(bytes[offset] | bytes[offset + 1] << 8); }
+std::uint16_t u16_at(Bytes bytes, std::size_t offset) {
+  return static_cast<std::uint16_t>(bytes[offset] | bytes[offset + 1] << 8);
+}
 std::uint32_t u32_at(Bytes bytes, std::size_t offset) {
   return u16_at(bytes, offset) | std::uint32_t{u16_at(bytes, offset + 2)} << 16;
 }
@@ -102,17 +104,20 @@ ArpDump parse_arp_dump(std::span<const std::uint8_t> bytes) {
     const Bytes message = rest.first(length);
     ArpEntry entry;
     bool is_wanted = true;
-    const char* reason = length < kHeaderSize                          ? "the message is shorter than its header"
+    const char* reason = length < kHeaderSize                       ? "the message is shorter than its header"
                          : message[kVersionOffset] != kRouteVersion ? "the message is of another version"
-                                                                       : read_message(message, entry, is_wanted);
-    if (reason != nullptr) skip(offset, reason);
-    else if (is_wanted) dump.entries.push_back(entry);
+                                                                    : read_message(message, entry, is_wanted);
+    if (reason != nullptr)
+      skip(offset, reason);
+    else if (is_wanted)
+      dump.entries.push_back(entry);
     offset += length;
   }
   return dump;
 }
 
-std::vector<Evidence> arp_evidence(const ArpDump& dump, const std::function<std::string(std::uint16_t)>& interface_name, Timestamp now) {
+std::vector<Evidence> arp_evidence(const ArpDump& dump, const std::function<std::string(std::uint16_t)>& interface_name,
+                                   Timestamp now) {
   std::vector<Evidence> evidence;
   for (const ArpEntry& entry : dump.entries) {
     if (!entry.mac || entry.mac->is_zero() || !entry.expires || entry.is_published) continue;

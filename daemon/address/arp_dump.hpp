@@ -40,6 +40,7 @@ ArpDump parse_arp_dump(std::span<const std::uint8_t> bytes);
 // What speaks of guests: complete, not permanent, not published. `interface_name` gives the name of an index, empty
 // when there is none any more. An entry lives for 20 minutes from its last refresh (net.link.ether.inet.max_age), from
 // which follows when it was seen.
-std::vector<Evidence> arp_evidence(const ArpDump& dump, const std::function<std::string(std::uint16_t)>& interface_name, Timestamp now);
+std::vector<Evidence> arp_evidence(const ArpDump& dump, const std::function<std::string(std::uint16_t)>& interface_name,
+                                   Timestamp now);
 
 } // namespace berth

@@ -11,13 +11,15 @@
 
 namespace berth {
 
-Result<std::unique_ptr<DirectoryWatch>> DirectoryWatch::open(EventLoop& loop, const std::filesystem::path& directory, OnChange on_change) {
+Result<std::unique_ptr<DirectoryWatch>> DirectoryWatch::open(EventLoop& loop, const std::filesystem::path& directory,
+                                                             OnChange on_change) {
   UniqueFd inotify{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
   // IN_MODIFY, because dnsmasq keeps its lease file open and rewrites it in place; the rest for those that rename.
-  constexpr std::uint32_t kChanges = IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
-                                     IN_MOVE_SELF | IN_ONLYDIR;
+  constexpr std::uint32_t kChanges = IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                                     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
   if (!inotify || ::inotify_add_watch(inotify.get(), directory.c_str(), kChanges) < 0)
-    return fail(ErrorCode::kInternal, "the directory " + directory.string() + " cannot be watched: " + std::generic_category().message(errno),
+    return fail(ErrorCode::kInternal,
+                "the directory " + directory.string() + " cannot be watched: " + std::generic_category().message(errno),
                 directory.string());
   std::unique_ptr<DirectoryWatch> watch{new DirectoryWatch(std::move(inotify), std::move(on_change))};
   watch->watch_ = loop.watch(watch->inotify_.get(), Readiness::kReadable, [self = watch.get()] { self->read_changes(); });

@@ -20,7 +20,8 @@ public:
 
   // The directory must exist. The watch sees a file that is replaced by a rename, which a watch on the file itself
   // would lose. `on_change` may destroy the watch.
-  static Result<std::unique_ptr<DirectoryWatch>> open(EventLoop& loop, const std::filesystem::path& directory, OnChange on_change);
+  static Result<std::unique_ptr<DirectoryWatch>> open(EventLoop& loop, const std::filesystem::path& directory,
+                                                      OnChange on_change);
 
 private:
   DirectoryWatch(UniqueFd inotify, OnChange on_change) : inotify_(std::move(inotify)), on_change_(std::move(on_change)) {}

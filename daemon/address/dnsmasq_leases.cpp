@@ -100,18 +100,23 @@ DnsmasqLeases parse_dnsmasq_leases(std::string_view text) {
     const auto fields = split(line);
     if (fields.empty()) continue;
     if (fields[0] == "duid") {
-      if (fields.size() == 2) result.server_duid = clean_hostname(fields[1]);
-      else skip(number, "the duid line does not have two fields");
+      if (fields.size() == 2)
+        result.server_duid = clean_hostname(fields[1]);
+      else
+        skip(number, "the duid line does not have two fields");
       continue;
     }
     DnsmasqLease lease;
-    if (const char* reason = read_lease(fields, lease)) skip(number, reason);
-    else result.entries.push_back(std::move(lease));
+    if (const char* reason = read_lease(fields, lease))
+      skip(number, reason);
+    else
+      result.entries.push_back(std::move(lease));
   }
   return result;
 }
 
-std::vector<Evidence> dnsmasq_evidence(const DnsmasqLeases& leases, std::string_view interface, Duration lease_time, Timestamp now) {
+std::vector<Evidence> dnsmasq_evidence(const DnsmasqLeases& leases, std::string_view interface, Duration lease_time,
+                                       Timestamp now) {
   std::vector<Evidence> evidence;
   for (const DnsmasqLease& lease : leases.entries) {
     if (!lease.mac || lease.mac->is_zero() || lease.mac->is_multicast()) continue;

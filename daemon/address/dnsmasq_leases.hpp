@@ -39,6 +39,7 @@ struct DnsmasqLeases {
 DnsmasqLeases parse_dnsmasq_leases(std::string_view text);
 
 // The entries with a MAC as evidence. `lease_time` is what the server gives.
-std::vector<Evidence> dnsmasq_evidence(const DnsmasqLeases& leases, std::string_view interface, Duration lease_time, Timestamp now);
+std::vector<Evidence> dnsmasq_evidence(const DnsmasqLeases& leases, std::string_view interface, Duration lease_time,
+                                       Timestamp now);
 
 } // namespace berth

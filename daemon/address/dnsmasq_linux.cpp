@@ -73,7 +73,8 @@ Result<FoundProcess> find_process(const DnsmasqOptions& options) {
   // A pid file is no proof by itself, its number may be a stranger's by now: only ours has our file as an argument.
   if (command.find(pid_file_argument(options) + '\0') == std::string::npos)
     return fail(ErrorCode::kNotFound, "process " + std::to_string(identity->pid) + " is not the dnsmasq of this network");
-  if (const auto written = write_process_record(options.state_dir / kRecord, *identity); !written) return std::unexpected(written.error());
+  if (const auto written = write_process_record(options.state_dir / kRecord, *identity); !written)
+    return std::unexpected(written.error());
   return FoundProcess{.process = std::move(*identity), .pidfd = std::move(*pidfd), .is_current = command == wanted};
 }
 
@@ -83,7 +84,8 @@ Result<ChildProcess> start_process(const DnsmasqOptions& options) {
   std::filesystem::remove(options.state_dir / kPidFile, ignored);
   const std::filesystem::path log = options.state_dir / kLog;
   const UniqueFd out{::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)};
-  if (!out) return fail(ErrorCode::kStorageFailed, log.string() + " cannot be written: " + std::generic_category().message(errno));
+  if (!out)
+    return fail(ErrorCode::kStorageFailed, log.string() + " cannot be written: " + std::generic_category().message(errno));
   auto child = spawn_child({.argv = dnsmasq_arguments(options),
                             .session = ChildSession::kOwn,
                             .standard_output = out.get(),
@@ -124,7 +126,7 @@ std::vector<std::string> dnsmasq_arguments(const DnsmasqOptions& options) {
       "--domain-needed",
       "--bogus-priv",
       "--log-facility=-", // to standard error, which is the log
-      "--quiet-dhcp",      // the log keeps what goes wrong, and stays small
+      "--quiet-dhcp",     // the log keeps what goes wrong, and stays small
       pid_file_argument(options),
   };
   if (!options.user.empty()) {
@@ -199,13 +201,13 @@ Task<void> Dnsmasq::supervise() {
       const auto exit = reap_child(process_.pid); // an adopted one is not our child: how it ended is not known
       pidfd_.reset();
       if (is_stopping_) co_return;
-      ++restarts_;
       spdlog::warn("network: dnsmasq {} {}; starting it again", process_.pid, exit ? exit->to_string() : "has ended");
       if (loop_.steady_now() - started > kStableAfter) back_off = kFirstBackOff;
     }
     co_await sleep_for(loop_, back_off);
     back_off = std::min(back_off * 2, kLongestBackOff);
     if (is_stopping_) co_return;
+    ++restarts_;
     is_launching_ = true;
     const auto launched = co_await launch();
     is_launching_ = false;

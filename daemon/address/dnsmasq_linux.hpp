@@ -24,8 +24,8 @@ struct DnsmasqOptions {
   std::filesystem::path program;
   std::filesystem::path state_dir; // holds its lease file, log, pid file and record
   std::string bridge;
-  Subnet subnet;              // with the host's own address in it
-  std::string user;           // to run as; empty: as dnsmasq decides (it leaves root by itself)
+  Subnet subnet;    // with the host's own address in it
+  std::string user; // to run as; empty: as dnsmasq decides (it leaves root by itself)
   std::chrono::seconds lease_time{3600};
 };
 
@@ -50,7 +50,7 @@ public:
 
   const ProcessIdentity& process() const { return process_; }
   bool is_running() const { return static_cast<bool>(pidfd_); }
-  // How often it ended without our asking; each time it is started again, at first after 100 ms, then ever later.
+  // How often it was started again after it ended without our asking: at first after 100 ms, then ever later.
   std::uint64_t restarts() const { return restarts_; }
 
   // Ends the process; done when it is gone.

@@ -29,8 +29,8 @@ struct Evidence {
   MacAddress mac;
   IpAddress ip;
   EvidenceSource source = EvidenceSource::kNeighbour;
-  std::string interface; // empty when the source does not know it
-  Timestamp seen;        // when it was last known to be true: the confirmation or the renewal, not the time of reading
+  std::string interface;            // empty when the source does not know it
+  Timestamp seen;                   // when it was last known to be true: the confirmation or the renewal, not the time of reading
   std::optional<Timestamp> expires; // leases only; nullopt: never
   std::string hostname;             // as the guest says, cleaned by clean_hostname; may be empty
   bool is_confirmed = false;        // neighbours: the guest has answered lately; leases: always false

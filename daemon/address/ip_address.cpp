@@ -69,7 +69,8 @@ std::optional<Subnet> Subnet::parse(std::string_view text) {
   const std::string_view digits = text.substr(slash + 1);
   std::uint8_t prefix = 0;
   const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
-  if (!address || error != std::errc{} || stop != digits.data() + digits.size() || prefix > address->bit_count()) return std::nullopt;
+  if (!address || error != std::errc{} || stop != digits.data() + digits.size() || prefix > address->bit_count())
+    return std::nullopt;
   return Subnet{.address = *address, .prefix = prefix};
 }
 

@@ -22,9 +22,10 @@ constexpr Duration kSettleTime{10};
 Result<std::string> read_text(const std::filesystem::path& path) {
   const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
   if (!file && errno == ENOENT) return std::string{};
-  struct stat facts {};
+  struct stat facts{};
   if (!file || ::fstat(file.get(), &facts) != 0)
-    return fail(ErrorCode::kStorageFailed, "the lease file " + path.string() + " cannot be read: " + std::generic_category().message(errno));
+    return fail(ErrorCode::kStorageFailed,
+                "the lease file " + path.string() + " cannot be read: " + std::generic_category().message(errno));
   if (!S_ISREG(facts.st_mode)) return fail(ErrorCode::kStorageFailed, path.string() + " is not a regular file");
   std::string text;
   char block[64 * 1024];
@@ -32,7 +33,8 @@ Result<std::string> read_text(const std::filesystem::path& path) {
     const ssize_t count = ::read(file.get(), block, std::min(sizeof block, LeaseFile::kMaxSize - text.size()));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0)
-      return fail(ErrorCode::kStorageFailed, "the lease file " + path.string() + " cannot be read: " + std::generic_category().message(errno));
+      return fail(ErrorCode::kStorageFailed,
+                  "the lease file " + path.string() + " cannot be read: " + std::generic_category().message(errno));
     if (count == 0) break;
     text.append(block, static_cast<std::size_t>(count));
   }
@@ -42,7 +44,8 @@ Result<std::string> read_text(const std::filesystem::path& path) {
 } // namespace
 
 struct LeaseFile::State : std::enable_shared_from_this<LeaseFile::State> {
-  State(EventLoop& event_loop, std::filesystem::path path, Callbacks calls) : loop(event_loop), file(std::move(path)), callbacks(std::move(calls)) {}
+  State(EventLoop& event_loop, std::filesystem::path path, Callbacks calls)
+      : loop(event_loop), file(std::move(path)), callbacks(std::move(calls)) {}
 
   void changed() {
     if (is_reading) {
@@ -90,14 +93,15 @@ struct LeaseFile::State : std::enable_shared_from_this<LeaseFile::State> {
   Registration again;
 };
 
-LeaseFile::LeaseFile(std::shared_ptr<State> state, std::unique_ptr<DirectoryWatch> watch) : state_(std::move(state)), watch_(std::move(watch)) {}
+LeaseFile::LeaseFile(std::shared_ptr<State> state, std::unique_ptr<DirectoryWatch> watch)
+    : state_(std::move(state)), watch_(std::move(watch)) {}
 
 Result<std::unique_ptr<LeaseFile>> LeaseFile::open(EventLoop& loop, std::filesystem::path file, Callbacks callbacks) {
   const std::string name = file.filename().string();
   const std::filesystem::path directory = file.parent_path();
   auto state = std::make_shared<State>(loop, std::move(file), std::move(callbacks));
-  auto watch = DirectoryWatch::open(loop, directory, [state = state.get(), name](const std::string& changed) {
-    if (changed.empty() || changed == name) state->changed();
+  auto watch = DirectoryWatch::open(loop, directory, [raw = state.get(), name](const std::string& changed) {
+    if (changed.empty() || changed == name) raw->changed();
   });
   if (!watch) return std::unexpected(watch.error());
   state->changed(); // after the watch: a change in between makes one read too many, never one too few

@@ -52,12 +52,15 @@ std::string masquerade_rules(const std::string& bridge, const Subnet& subnet) {
   return table + "\ndelete " + table + "\n" + table + " {\n" +
          "  chain postrouting {\n"
          "    type nat hook postrouting priority srcnat; policy accept;\n"
-         "    ip saddr " + range + " ip daddr != " + range + " oifname != \"" + bridge + "\" masquerade\n" +
+         "    ip saddr " +
+         range + " ip daddr != " + range + " oifname != \"" + bridge + "\" masquerade\n" +
          "  }\n"
          "}\n";
 }
 
-Result<void> apply_masquerade(const std::string& bridge, const Subnet& subnet) { return run_nft(masquerade_rules(bridge, subnet)); }
+Result<void> apply_masquerade(const std::string& bridge, const Subnet& subnet) {
+  return run_nft(masquerade_rules(bridge, subnet));
+}
 
 Result<void> remove_masquerade(const std::string& bridge) {
   const std::string table = "table inet " + masquerade_table(bridge);

@@ -28,7 +28,9 @@ constexpr std::size_t kMaxStateDir = 240; // the alias of an interface has 255 b
 
 bool is_bridge_name(std::string_view name) {
   const auto is_letter = [](char each) { return (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z'); };
-  const auto is_allowed = [&](char each) { return is_letter(each) || (each >= '0' && each <= '9') || each == '-' || each == '_'; };
+  const auto is_allowed = [&](char each) {
+    return is_letter(each) || (each >= '0' && each <= '9') || each == '-' || each == '_';
+  };
   return !name.empty() && name.size() < IFNAMSIZ && is_letter(name.front()) && std::all_of(name.begin(), name.end(), is_allowed);
 }
 
@@ -47,10 +49,12 @@ Result<std::filesystem::path> prepare(const NatOptions& options) {
   std::error_code error;
   const bool is_new = std::filesystem::create_directories(options.state_dir, error);
   if (!error && is_new) std::filesystem::permissions(options.state_dir, std::filesystem::perms::owner_all, error);
-  if (error) return fail(ErrorCode::kStorageFailed, "the directory " + options.state_dir.string() + " cannot be made: " + error.message());
+  if (error)
+    return fail(ErrorCode::kStorageFailed, "the directory " + options.state_dir.string() + " cannot be made: " + error.message());
   if (const auto taps = check_taps(); !taps) return std::unexpected(taps.error());
   auto program = find_program(options.dnsmasq);
-  if (!program) return fail(ErrorCode::kNetworkUnavailable, "the program " + options.dnsmasq + " is not on this host", options.dnsmasq);
+  if (!program)
+    return fail(ErrorCode::kNetworkUnavailable, "the program " + options.dnsmasq + " is not on this host", options.dnsmasq);
   return std::move(*program);
 }
 
@@ -65,7 +69,8 @@ std::string dnsmasq_user() {
 
 Result<void> validate(const NatOptions& options) {
   if (!is_bridge_name(options.bridge))
-    return fail(ErrorCode::kInvalidValue, "\"" + options.bridge + "\" is not a name for a bridge: up to 15 letters, digits, '-' and '_', a letter first");
+    return fail(ErrorCode::kInvalidValue,
+                "\"" + options.bridge + "\" is not a name for a bridge: up to 15 letters, digits, '-' and '_', a letter first");
   if (!options.state_dir.is_absolute() || options.state_dir.string().size() > kMaxStateDir)
     return fail(ErrorCode::kInvalidValue, "the state directory of the network is not an absolute path of at most 240 bytes");
   for (const Subnet& each : options.subnets)
@@ -78,13 +83,15 @@ Result<void> validate(const NatOptions& options) {
 
 std::vector<Subnet> default_nat_subnets() {
   std::vector<Subnet> subnets;
-  for (std::uint32_t third = 64; third < 128; ++third) subnets.push_back({.address = IpAddress::v4(0xc0a80000 | third << 8), .prefix = 24});
+  for (std::uint32_t third = 64; third < 128; ++third)
+    subnets.push_back({.address = IpAddress::v4(0xc0a80000 | third << 8), .prefix = 24});
   return subnets;
 }
 
 std::optional<Subnet> first_free_subnet(const std::vector<Subnet>& candidates, const std::vector<Subnet>& taken) {
   for (const Subnet& candidate : candidates)
-    if (std::none_of(taken.begin(), taken.end(), [&candidate](const Subnet& each) { return each.overlaps(candidate); })) return candidate;
+    if (std::none_of(taken.begin(), taken.end(), [&candidate](const Subnet& each) { return each.overlaps(candidate); }))
+      return candidate;
   return std::nullopt;
 }
 
@@ -124,7 +131,8 @@ Result<bool> NatNetwork::adopt_bridge() {
     if (link.kind != "bridge" || link.alias != alias()) continue;
     bridge_index_ = link.index;
     facts_.bridge = link.name;
-    const auto address = std::find_if(addresses->begin(), addresses->end(), [&link](const LinkAddress& each) { return each.index == link.index; });
+    const auto address =
+        std::find_if(addresses->begin(), addresses->end(), [&link](const LinkAddress& each) { return each.index == link.index; });
     if (address == addresses->end()) {
       // Made by a daemon that ended before it gave the bridge its address: no guest ever came so far.
       if (const auto removed = routes_.delete_link(link.index); !removed) return std::unexpected(removed.error());
@@ -147,7 +155,8 @@ Result<std::string> NatNetwork::free_bridge_name(const std::vector<LinkFacts>& l
     if (std::none_of(links.begin(), links.end(), [&name](const LinkFacts& link) { return link.name == name; })) return name;
     name = stem + std::to_string(++number);
   }
-  return fail(ErrorCode::kNetworkUnavailable, "the name " + options_.bridge + " for the bridge and those after it are taken by other interfaces",
+  return fail(ErrorCode::kNetworkUnavailable,
+              "the name " + options_.bridge + " for the bridge and those after it are taken by other interfaces",
               options_.bridge);
 }
 
@@ -158,7 +167,8 @@ Result<Subnet> NatNetwork::free_subnet() {
   if (!taken) return std::unexpected(taken.error());
   for (const LinkAddress& each : *addresses) taken->push_back(each.subnet);
   const auto free = first_free_subnet(options_.subnets, *taken);
-  if (!free) return fail(ErrorCode::kNetworkUnavailable, "every address range for guests overlaps an address or a route of this host");
+  if (!free)
+    return fail(ErrorCode::kNetworkUnavailable, "every address range for guests overlaps an address or a route of this host");
   return Subnet{.address = IpAddress::v4(free->network().address.v4_value() + 1), .prefix = free->prefix};
 }
 
@@ -190,10 +200,13 @@ Task<Result<void>> NatNetwork::start_services(std::filesystem::path dnsmasq) {
       co_await blocking(loop_, [bridge = facts_.bridge, subnet = facts_.subnet] { return apply_masquerade(bridge, subnet); });
   if (!masquerade) facts_.findings.push_back("guests do not reach beyond the host: " + masquerade.error().detail);
   std::string user = co_await blocking(loop_, [] { return dnsmasq_user(); });
-  auto server = co_await Dnsmasq::open(
-      loop_,
-      {.program = std::move(dnsmasq), .state_dir = options_.state_dir, .bridge = facts_.bridge, .subnet = facts_.subnet, .user = std::move(user)},
-      facts_.is_adopted ? Dnsmasq::Adoption::kAllowed : Dnsmasq::Adoption::kRefused);
+  auto server = co_await Dnsmasq::open(loop_,
+                                       {.program = std::move(dnsmasq),
+                                        .state_dir = options_.state_dir,
+                                        .bridge = facts_.bridge,
+                                        .subnet = facts_.subnet,
+                                        .user = std::move(user)},
+                                       facts_.is_adopted ? Dnsmasq::Adoption::kAllowed : Dnsmasq::Adoption::kRefused);
   if (!server) co_return std::unexpected(std::move(server.error()));
   dnsmasq_ = std::move(*server);
   co_return Result<void>{};
@@ -211,7 +224,8 @@ Result<std::string> NatNetwork::create_tap(VmId vm) {
   auto ready = routes_.set_master(index, bridge_index_);
   if (ready) ready = routes_.set_up(index);
   if (ready) return name;
-  if (const auto removed = routes_.delete_link(index); !removed) spdlog::warn("network: {} is left over: {}", name, removed.error().detail);
+  if (const auto removed = routes_.delete_link(index); !removed)
+    spdlog::warn("network: {} is left over: {}", name, removed.error().detail);
   return std::unexpected(ready.error());
 }
 
@@ -239,7 +253,8 @@ void NatNetwork::remove_links() {
   for (const LinkFacts& link : *links) {
     const bool is_ours = link.index == bridge_index_ || (link.master == bridge_index_ && is_tap_name(link.name));
     if (!is_ours) continue;
-    if (const auto removed = routes_.delete_link(link.index); !removed) spdlog::warn("network: {} is left over: {}", link.name, removed.error().detail);
+    if (const auto removed = routes_.delete_link(link.index); !removed)
+      spdlog::warn("network: {} is left over: {}", link.name, removed.error().detail);
   }
 }
 
@@ -253,7 +268,8 @@ Task<void> NatNetwork::close(NatEnd end) {
   remove_links();
   const auto rules = co_await blocking(loop_, [bridge = facts_.bridge] { return remove_masquerade(bridge); });
   // Without nft there never were any.
-  if (!rules && rules.error().code != ErrorCode::kUnsupported) spdlog::warn("network: the rules of {} are left over: {}", facts_.bridge, rules.error().detail);
+  if (!rules && rules.error().code != ErrorCode::kUnsupported)
+    spdlog::warn("network: the rules of {} are left over: {}", facts_.bridge, rules.error().detail);
   const auto forwarding = co_await blocking(loop_, [record = forwarding_record()] { return restore_forwarding(record); });
   if (!forwarding) spdlog::warn("network: {}", forwarding.error().detail);
 }

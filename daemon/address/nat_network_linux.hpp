@@ -78,7 +78,8 @@ public:
   Task<void> close(NatEnd end);
 
 private:
-  NatNetwork(EventLoop& loop, NatOptions options, RouteSocket routes) : loop_(loop), options_(std::move(options)), routes_(std::move(routes)) {}
+  NatNetwork(EventLoop& loop, NatOptions options, RouteSocket routes)
+      : loop_(loop), options_(std::move(options)), routes_(std::move(routes)) {}
 
   std::string alias() const { return "berth " + options_.state_dir.string(); }
   std::filesystem::path forwarding_record() const { return options_.state_dir / "ip_forward.before"; }

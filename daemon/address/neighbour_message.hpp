@@ -21,9 +21,9 @@ struct NeighbourChange {
   Kind kind = Kind::kGone;
   std::uint32_t interface_index = 0;
   IpAddress ip;
-  MacAddress mac;            // only of kKnown
-  bool is_confirmed = false; // reachable: the guest answered lately, it is not merely remembered
-  Duration age{0};           // since it was last confirmed or changed; 0 when the kernel does not say
+  MacAddress mac;             // only of kKnown
+  bool is_confirmed = false;  // reachable: the guest answered lately, it is not merely remembered
+  Duration age{0};            // since it was last confirmed or changed; 0 when the kernel does not say
   std::uint32_t sequence = 0; // of the request it answers; 0 for a notification
 
   bool operator==(const NeighbourChange&) const = default;

@@ -84,7 +84,8 @@ std::optional<NeighbourChange> read_neighbour(const nlmsghdr& header, Bytes payl
   // No state at all is an entry that is only just being made.
   const bool is_unresolved = (message->ndm_state & (NUD_INCOMPLETE | NUD_FAILED)) != 0 || message->ndm_state == NUD_NONE;
   if (header.nlmsg_type == RTM_DELNEIGH || is_unresolved) return change;
-  if (!attributes.link_address || attributes.link_address->is_multicast() || attributes.link_address->is_zero()) return std::nullopt;
+  if (!attributes.link_address || attributes.link_address->is_multicast() || attributes.link_address->is_zero())
+    return std::nullopt;
   change.kind = NeighbourChange::Kind::kKnown;
   change.mac = *attributes.link_address;
   change.is_confirmed = (message->ndm_state & NUD_REACHABLE) != 0;
@@ -109,8 +110,10 @@ NeighbourMessages parse_neighbour_messages(std::span<const std::uint8_t> datagra
       case NLMSG_DONE: result.is_dump_done = true; break;
       case NLMSG_ERROR: {
         const auto error = read_struct<nlmsgerr>(payload);
-        if (!error) ++result.skipped;
-        else if (error->error != 0) result.error = error->error == INT32_MIN ? INT32_MAX : std::abs(error->error);
+        if (!error)
+          ++result.skipped;
+        else if (error->error != 0)
+          result.error = error->error == INT32_MIN ? INT32_MAX : std::abs(error->error);
         break;
       }
       case RTM_NEWNEIGH:

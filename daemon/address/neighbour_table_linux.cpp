@@ -82,7 +82,8 @@ void NeighbourTable::read_messages() {
   for (int turn = 0; turn < kDatagramsPerTurn; ++turn) {
     sockaddr_nl sender{};
     socklen_t sender_size = sizeof sender;
-    const ssize_t size = ::recvfrom(socket_.get(), buffer, sizeof buffer, MSG_TRUNC, reinterpret_cast<sockaddr*>(&sender), &sender_size);
+    const ssize_t size =
+        ::recvfrom(socket_.get(), buffer, sizeof buffer, MSG_TRUNC, reinterpret_cast<sockaddr*>(&sender), &sender_size);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == ENOBUFS) {
       ++overruns_;

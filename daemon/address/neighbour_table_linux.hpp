@@ -33,7 +33,8 @@ public:
 private:
   using Key = std::pair<std::uint32_t, IpAddress>; // interface index and IP: what the kernel keys its table by
 
-  NeighbourTable(EventLoop& loop, EvidenceSink sink, UniqueFd socket) : loop_(loop), sink_(std::move(sink)), socket_(std::move(socket)) {}
+  NeighbourTable(EventLoop& loop, EvidenceSink sink, UniqueFd socket)
+      : loop_(loop), sink_(std::move(sink)), socket_(std::move(socket)) {}
   Result<void> start_dump();
   void read_messages();
   void take(std::span<const std::uint8_t> datagram);

@@ -74,7 +74,8 @@ private:
 };
 
 std::unexpected<Error> refused(const std::string& what, int number) {
-  const std::string reason = number == EPERM ? "this needs the capability CAP_NET_ADMIN" : std::generic_category().message(number);
+  const std::string reason =
+      number == EPERM ? "this needs the capability CAP_NET_ADMIN" : std::generic_category().message(number);
   return fail(ErrorCode::kNetworkUnavailable, what + ": " + reason);
 }
 
@@ -108,7 +109,8 @@ void RouteSocket::Closer::operator()(mnl_socket* socket) const { mnl_socket_clos
 
 Result<RouteSocket> RouteSocket::open() {
   RouteSocket socket{mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
-  if (!socket.socket_ || mnl_socket_bind(socket.socket_.get(), 0, MNL_SOCKET_AUTOPID) != 0) return refused("rtnetlink cannot be opened", errno);
+  if (!socket.socket_ || mnl_socket_bind(socket.socket_.get(), 0, MNL_SOCKET_AUTOPID) != 0)
+    return refused("rtnetlink cannot be opened", errno);
   // The kernel answers within the call that asks; the deadline only keeps a bug from hanging the core thread.
   const timeval deadline{.tv_sec = 2, .tv_usec = 0};
   ::setsockopt(mnl_socket_get_fd(socket.socket_.get()), SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
@@ -124,21 +126,22 @@ Result<void> RouteSocket::request(nlmsghdr* message, const std::string& what) {
     const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return refused(what, errno);
-    const int state = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_.get()), nullptr, nullptr);
+    const int state = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_.get()),
+                                 nullptr, nullptr);
     if (state == MNL_CB_STOP) return {};
     if (state < 0 && errno == EPROTO) continue; // the answer to an earlier request whose deadline passed
     if (state < 0) return refused(what, errno);
   }
 }
 
-Result<void> RouteSocket::dump(std::uint16_t type, unsigned char family, const std::string& what, const std::function<void()>& clear,
-                               const std::function<void(const nlmsghdr*)>& take) {
+Result<void> RouteSocket::dump(std::uint16_t type, unsigned char family, const std::string& what,
+                               const std::function<void()>& clear, const std::function<void(const nlmsghdr*)>& take) {
   auto take_each = take;
   for (int round = 0; round < kMaxInterruptedDumps; ++round) {
     clear();
     Message message{type, NLM_F_REQUEST | NLM_F_DUMP};
     // Full headers, which a strict kernel wants; the family is the first byte of each of them.
-    unsigned char* extra = type == RTM_GETLINK    ? reinterpret_cast<unsigned char*>(message.put_extra<ifinfomsg>())
+    unsigned char* extra = type == RTM_GETLINK   ? reinterpret_cast<unsigned char*>(message.put_extra<ifinfomsg>())
                            : type == RTM_GETADDR ? reinterpret_cast<unsigned char*>(message.put_extra<ifaddrmsg>())
                                                  : reinterpret_cast<unsigned char*>(message.put_extra<rtmsg>());
     *extra = family;
@@ -152,9 +155,12 @@ Result<void> RouteSocket::dump(std::uint16_t type, unsigned char family, const s
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) return refused(what, errno);
       if (take_interruption(buffer.data(), static_cast<std::size_t>(size))) is_interrupted = true;
-      state = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_.get()), call_take, &take_each);
-      if (state < 0 && errno == EPROTO) state = MNL_CB_OK; // the answer to an earlier request whose deadline passed
-      else if (state < 0) return refused(what, errno);
+      state = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_.get()),
+                         call_take, &take_each);
+      if (state < 0 && errno == EPROTO)
+        state = MNL_CB_OK; // the answer to an earlier request whose deadline passed
+      else if (state < 0)
+        return refused(what, errno);
     }
     if (!is_interrupted) return {};
   }
@@ -176,7 +182,9 @@ Result<std::vector<LinkFacts>> RouteSocket::links() {
     }
     found.push_back(std::move(link));
   };
-  if (const auto done = dump(RTM_GETLINK, AF_UNSPEC, "the links of this host cannot be listed", [&found] { found.clear(); }, take); !done)
+  if (const auto done = dump(
+          RTM_GETLINK, AF_UNSPEC, "the links of this host cannot be listed", [&found] { found.clear(); }, take);
+      !done)
     return std::unexpected(done.error());
   return found;
 }
@@ -189,7 +197,9 @@ Result<std::vector<LinkAddress>> RouteSocket::addresses() {
     const auto address = address_of(attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS]);
     if (address) found.push_back({.index = header->ifa_index, .subnet = {.address = *address, .prefix = header->ifa_prefixlen}});
   };
-  if (const auto done = dump(RTM_GETADDR, AF_INET, "the addresses of this host cannot be listed", [&found] { found.clear(); }, take); !done)
+  if (const auto done = dump(
+          RTM_GETADDR, AF_INET, "the addresses of this host cannot be listed", [&found] { found.clear(); }, take);
+      !done)
     return std::unexpected(done.error());
   return found;
 }
@@ -202,7 +212,9 @@ Result<std::vector<Subnet>> RouteSocket::routes() {
     const auto destination = address_of(attributes_of(message, sizeof *header)[RTA_DST]);
     if (destination) found.push_back({.address = *destination, .prefix = header->rtm_dst_len});
   };
-  if (const auto done = dump(RTM_GETROUTE, AF_INET, "the routes of this host cannot be listed", [&found] { found.clear(); }, take); !done)
+  if (const auto done = dump(
+          RTM_GETROUTE, AF_INET, "the routes of this host cannot be listed", [&found] { found.clear(); }, take);
+      !done)
     return std::unexpected(done.error());
   return found;
 }

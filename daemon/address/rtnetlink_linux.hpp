@@ -21,8 +21,8 @@ namespace berth {
 struct LinkFacts {
   std::uint32_t index = 0;
   std::string name;
-  std::string kind;  // "bridge", "tun", "veth"; empty for hardware
-  std::string alias; // set by set_alias; empty when there is none
+  std::string kind;         // "bridge", "tun", "veth"; empty for hardware
+  std::string alias;        // set by set_alias; empty when there is none
   std::uint32_t master = 0; // index of the bridge it belongs to
 };
 

@@ -46,7 +46,8 @@ Result<void> check_taps() {
 Result<void> make_tap(const std::string& name) {
   const UniqueFd device{::open(kDevice, O_RDWR | O_CLOEXEC)};
   if (!device) return fail(ErrorCode::kNetworkUnavailable, std::string(kDevice) + " cannot be opened: " + errno_text());
-  if (name.empty() || name.size() >= IFNAMSIZ) return fail(ErrorCode::kInternal, "\"" + name + "\" is not a name for an interface");
+  if (name.empty() || name.size() >= IFNAMSIZ)
+    return fail(ErrorCode::kInternal, "\"" + name + "\" is not a name for an interface");
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), name.size());
   // With the header that lets host and guest pass on checksums and large segments undone.
@@ -55,7 +56,8 @@ Result<void> make_tap(const std::string& name) {
     const char* hint = errno == EBUSY ? " (another process has it open)" : "";
     return fail(ErrorCode::kNetworkUnavailable, "the interface " + name + " cannot be made: " + errno_text() + hint);
   }
-  if (::ioctl(device.get(), TUNSETOWNER, static_cast<unsigned long>(::getuid())) != 0 || ::ioctl(device.get(), TUNSETPERSIST, 1UL) != 0)
+  if (::ioctl(device.get(), TUNSETOWNER, static_cast<unsigned long>(::getuid())) != 0 ||
+      ::ioctl(device.get(), TUNSETPERSIST, 1UL) != 0)
     return fail(ErrorCode::kNetworkUnavailable, "the interface " + name + " cannot be kept: " + errno_text());
   return {};
 }

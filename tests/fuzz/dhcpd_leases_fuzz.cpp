@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (each < 0x21 || each > 0x7e) std::abort();
   }
   if (leases.skipped.size() > berth::kMaxSkippedRows) std::abort();
-  const berth::DhcpdLeases more = berth::parse_dhcpd_leases(text + "\n{\n\tip_address=192.168.64.2\n\thw_address=1,2:0:0:0:0:1\n}\n");
+  const berth::DhcpdLeases more =
+      berth::parse_dhcpd_leases(text + "\n{\n\tip_address=192.168.64.2\n\thw_address=1,2:0:0:0:0:1\n}\n");
   if (more.entries.size() != leases.entries.size() + 1) std::abort();
   (void)berth::dhcpd_evidence(leases, "bridge100", std::chrono::hours{24}, berth::Timestamp{});
   return 0;

@@ -64,7 +64,8 @@ Task<void> follow_changes(EventLoop& loop) {
 
   command({"ip", "neigh", "add", "10.9.0.6", "lladdr", "52:54:00:00:00:06", "dev", "nbr0", "nud", "reachable"});
   command({"ip", "-6", "neigh", "add", "fd00:9::7", "lladdr", "52:54:00:00:00:07", "dev", "nbr0", "nud", "permanent"});
-  EXPECT_TRUE(co_await until(loop, [&] { return follower.knows("10.9.0.6") && follower.knows("fd00:9::7"); })) << "a new entry was not told";
+  EXPECT_TRUE(co_await until(loop, [&] { return follower.knows("10.9.0.6") && follower.knows("fd00:9::7"); }))
+      << "a new entry was not told";
   EXPECT_TRUE(follower.now["10.9.0.6"].is_confirmed);
   EXPECT_LE(loop.now() - follower.now["10.9.0.6"].seen, Duration{5000});
 
@@ -99,7 +100,8 @@ Task<void> overrun(EventLoop& loop) {
     batch += "neigh add 10.9." + tail + " lladdr 52:54:00:00:00:01 dev nbr0 nud permanent\n";
   }
   command({"ip", "-batch", "-"}, batch);
-  EXPECT_TRUE(co_await until(loop, [&] { return follower.now.size() == kEntries; })) << "only " << follower.now.size() << " are known";
+  EXPECT_TRUE(co_await until(loop, [&] { return follower.now.size() == kEntries; }))
+      << "only " << follower.now.size() << " are known";
   EXPECT_GT((*opened)->overruns(), 0u) << "the socket held everything, so this test shows nothing";
   EXPECT_GT(follower.replaced, 1) << "an overrun is made good by a dump";
 }

@@ -24,7 +24,8 @@ constexpr int kNoNamespaces = 77;
 // The first process of the process namespace: when it ends, the kernel ends all the others.
 [[noreturn]] void run_as_first(const std::function<void()>& scenario) {
   // procfs shows the process namespace it was mounted in, so the new one needs its own.
-  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || ::mount("proc", "/proc", "proc", 0, nullptr) != 0) ::_exit(kNoNamespaces);
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || ::mount("proc", "/proc", "proc", 0, nullptr) != 0)
+    ::_exit(kNoNamespaces);
   command({"ip", "link", "set", "lo", "up"});
   scenario();
   std::fflush(nullptr);
@@ -33,7 +34,8 @@ constexpr int kNoNamespaces = 77;
 
 int status_of(pid_t pid) {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -26,8 +26,8 @@ Task<bool> until(EventLoop& loop, std::function<bool()> holds);
 } // namespace berth::sandbox
 
 // ASSERT_TRUE for coroutines.
-#define BERTH_REQUIRE(condition, message)                                                                                                  \
-  if (!(condition)) {                                                                                                                      \
-    ADD_FAILURE() << #condition << ": " << message;                                                                                        \
-    co_return;                                                                                                                             \
+#define BERTH_REQUIRE(condition, message)                                                                                        \
+  if (!(condition)) {                                                                                                            \
+    ADD_FAILURE() << #condition << ": " << message;                                                                              \
+    co_return;                                                                                                                   \
   }

@@ -31,7 +31,8 @@ Evidence lease(std::uint8_t who, const char* address, std::int64_t expires, cons
           .hostname = "guest"};
 }
 
-Evidence neighbour(std::uint8_t who, const char* address, std::int64_t seen, const char* interface = "berth0", bool is_confirmed = true) {
+Evidence neighbour(std::uint8_t who, const char* address, std::int64_t seen, const char* interface = "berth0",
+                   bool is_confirmed = true) {
   return {.mac = mac(who),
           .ip = ip(address),
           .source = EvidenceSource::kNeighbour,
@@ -98,7 +99,8 @@ TEST(AddressBook, ExpiredLeaseIsNeverReported) {
   books.book.expire(at(3800));
   EXPECT_EQ(books.changed.size(), 2u) << "the end of a lease is a change";
   EXPECT_FALSE(books.book.next_expiry(at(3800)));
-  EXPECT_EQ(books.book.addresses_of(mac(1), at(3800)).reason, "all that is known of this machine has expired or is from before it started");
+  EXPECT_EQ(books.book.addresses_of(mac(1), at(3800)).reason,
+            "all that is known of this machine has expired or is from before it started");
 }
 
 TEST(AddressBook, NeighbourDoesNotBringBackAnExpiredLease) {
@@ -116,7 +118,8 @@ TEST(AddressBook, NeighbourFromBeforeTheStartDoesNotCount) {
   books.book.replace("kernel", {neighbour(1, "192.168.64.2", 50, "berth0", false)}, at(60));
   books.run(1, 100);
   EXPECT_EQ(books.addresses(1, 100), Texts{});
-  EXPECT_EQ(books.book.addresses_of(mac(1), at(100)).reason, "all that is known of this machine has expired or is from before it started");
+  EXPECT_EQ(books.book.addresses_of(mac(1), at(100)).reason,
+            "all that is known of this machine has expired or is from before it started");
   books.book.add("kernel", neighbour(1, "192.168.64.2", 120, "berth0", false), at(120));
   EXPECT_EQ(books.addresses(1, 120), Texts{}) << "a stale entry that is repeated was not seen again";
   books.book.add("kernel", neighbour(1, "192.168.64.2", 130), at(130));
@@ -159,7 +162,8 @@ TEST(AddressBook, NewestMacHasTheAddress) {
   const AddressLookup winner = books.book.addresses_of(mac(2), at(400));
   ASSERT_EQ(winner.addresses[0].conflicts.size(), 1u);
   EXPECT_EQ(winner.addresses[0].conflicts[0],
-            (AddressConflict{.vm = vm(1), .mac = mac(1), .ip = ip("192.168.64.2"), .reason = "the address is leased to this machine too"}));
+            (AddressConflict{
+                .vm = vm(1), .mac = mac(1), .ip = ip("192.168.64.2"), .reason = "the address is leased to this machine too"}));
 
   // The first renews: now it is the newest.
   books.book.replace("dhcpd", {lease(1, "192.168.64.2", 4100), lease(2, "192.168.64.2", 4000)}, at(500));
@@ -221,10 +225,12 @@ TEST(AddressBook, OrderIsSteady) {
   Books books;
   books.run(1, 100);
   books.book.replace("kernel",
-                     {neighbour(1, "fd00:64::2", 300), neighbour(1, "192.168.64.9", 310), neighbour(1, "fe80::1", 320), neighbour(1, "169.254.3.4", 330)},
+                     {neighbour(1, "fd00:64::2", 300), neighbour(1, "192.168.64.9", 310), neighbour(1, "fe80::1", 320),
+                      neighbour(1, "169.254.3.4", 330)},
                      at(330));
   books.book.replace("dnsmasq", {lease(1, "192.168.64.2", 3800)}, at(330));
-  EXPECT_EQ(books.addresses(1, 330), (Texts{"192.168.64.2", "192.168.64.9", "fd00:64::2"})) << "no link-local ones, IPv4 first, leases first";
+  EXPECT_EQ(books.addresses(1, 330), (Texts{"192.168.64.2", "192.168.64.9", "fd00:64::2"}))
+      << "no link-local ones, IPv4 first, leases first";
   books.book.add("kernel", neighbour(1, "192.168.64.9", 900), at(900));
   EXPECT_EQ(books.addresses(1, 900), (Texts{"192.168.64.2", "192.168.64.9", "fd00:64::2"}));
   EXPECT_EQ(books.changed.size(), 2u) << "one for each source; a confirmation is no change";
@@ -271,7 +277,8 @@ TEST(AddressBook, ReplaceTakesAwayWhatASourceNoLongerSays) {
 TEST(AddressBook, NewestOfSeveralRowsOfOneMacCounts) {
   Books books;
   books.run(1, 100);
-  books.book.replace("dhcpd", {lease(1, "192.168.64.2", 3700), lease(1, "192.168.64.2", 4200), lease(1, "192.168.64.2", 3900)}, at(700));
+  books.book.replace("dhcpd", {lease(1, "192.168.64.2", 3700), lease(1, "192.168.64.2", 4200), lease(1, "192.168.64.2", 3900)},
+                     at(700));
   const AddressLookup lookup = books.book.addresses_of(mac(1), at(700));
   ASSERT_EQ(lookup.addresses.size(), 1u);
   EXPECT_EQ(lookup.addresses[0].expires, at(4200));
@@ -283,7 +290,9 @@ TEST(AddressBook, LeasesOfAllMachinesAreListed) {
   Books books;
   books.run(1, 100);
   books.book.replace("dnsmasq",
-                     {lease(7, "192.168.64.9", 3800), lease(1, "192.168.64.2", 3800), lease(8, "192.168.64.2", 3700), lease(9, "192.168.64.4", 150)}, at(200));
+                     {lease(7, "192.168.64.9", 3800), lease(1, "192.168.64.2", 3800), lease(8, "192.168.64.2", 3700),
+                      lease(9, "192.168.64.4", 150)},
+                     at(200));
   books.book.add("kernel", neighbour(5, "192.168.64.5", 200), at(200));
   const std::vector<LeaseRow> rows = books.book.leases(at(200));
   ASSERT_EQ(rows.size(), 3u) << "neighbours are no leases, and expired ones are none any more";

@@ -94,8 +94,9 @@ TEST(ArpDump, IncompletePermanentAndPublishedAreMarked) {
 }
 
 TEST(ArpDump, MulticastIsLeftOut) {
-  const ArpDump dump = parse_arp_dump(join({message({.ip = {224, 0, 0, 251}, .mac = {1, 0, 0x5e, 0, 0, 0xfb}}),
-                                            message({.mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}), message({.ip = {239, 1, 1, 1}}), message({})}));
+  const ArpDump dump = parse_arp_dump(
+      join({message({.ip = {224, 0, 0, 251}, .mac = {1, 0, 0x5e, 0, 0, 0xfb}}),
+            message({.mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}), message({.ip = {239, 1, 1, 1}}), message({})}));
   EXPECT_EQ(dump.entries.size(), 1u);
   EXPECT_TRUE(dump.skipped.empty());
 }
@@ -159,8 +160,8 @@ TEST(ArpDump, TruncatedDumpGivesWhatIsWhole) {
 }
 
 TEST(ArpDump, EvidenceSpeaksOfGuestsOnly) {
-  const ArpDump dump = parse_arp_dump(
-      join({message({}), message({.mac = {}}), message({.expire = 0}), message({.other = 1}), message({.expire = 1'700'000'000})}));
+  const ArpDump dump = parse_arp_dump(join(
+      {message({}), message({.mac = {}}), message({.expire = 0}), message({.other = 1}), message({.expire = 1'700'000'000})}));
   const auto evidence = arp_evidence(dump, [](std::uint16_t index) { return index == 15 ? "bridge100" : ""; }, at(1'700'000'600));
   ASSERT_EQ(evidence.size(), 2u);
   EXPECT_EQ(evidence[0].interface, "bridge100");

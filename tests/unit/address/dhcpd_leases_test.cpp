@@ -118,8 +118,8 @@ TEST(DhcpdLeases, LastEntryMayBeTorn) {
 }
 
 TEST(DhcpdLeases, LineEndsOfOtherSystemsAndUnknownKeysAreRead) {
-  const DhcpdLeases leases =
-      parse_dhcpd_leases("{\r\n\tip_address=192.168.64.3\r\n\thw_address=1,2:0:0:0:0:1\r\n\tlease=0x10\r\n\tcolour=blue\r\n}\r\n\r\n");
+  const DhcpdLeases leases = parse_dhcpd_leases(
+      "{\r\n\tip_address=192.168.64.3\r\n\thw_address=1,2:0:0:0:0:1\r\n\tlease=0x10\r\n\tcolour=blue\r\n}\r\n\r\n");
   EXPECT_TRUE(leases.skipped.empty());
   ASSERT_EQ(leases.entries.size(), 1u);
   EXPECT_EQ(leases.entries[0].expires, at(16));
@@ -152,7 +152,8 @@ TEST(DhcpdLeases, SkippedRowsAreBounded) {
 
 TEST(DhcpdLeases, EvidenceSaysWhenTheLeaseWasGiven) {
   const Timestamp now = at(0x678e2000);
-  const auto evidence = dhcpd_evidence(parse_dhcpd_leases(fixture("dhcpd_leases")), "bridge100", std::chrono::seconds{86'400}, now);
+  const auto evidence =
+      dhcpd_evidence(parse_dhcpd_leases(fixture("dhcpd_leases")), "bridge100", std::chrono::seconds{86'400}, now);
   ASSERT_EQ(evidence.size(), 4u) << "the entry without a MAC is of no use";
   EXPECT_EQ(evidence[0].source, EvidenceSource::kDhcpdLease);
   EXPECT_EQ(evidence[0].interface, "bridge100");

@@ -86,7 +86,8 @@ TEST(DnsmasqLeases, LineEndsOfOtherSystemsAndEmptyLinesAreRead) {
 
 TEST(DnsmasqLeases, EvidenceSaysWhenTheLeaseWasGiven) {
   const Timestamp now = at(1'732'119'000);
-  const auto evidence = dnsmasq_evidence(parse_dnsmasq_leases(fixture("dnsmasq.leases")), "berth0", std::chrono::seconds{3600}, now);
+  const auto evidence =
+      dnsmasq_evidence(parse_dnsmasq_leases(fixture("dnsmasq.leases")), "berth0", std::chrono::seconds{3600}, now);
   ASSERT_EQ(evidence.size(), 4u) << "the entry without a MAC is of no use";
   EXPECT_EQ(evidence[0], (Evidence{.mac = *MacAddress::parse("52:54:00:2a:12:b6"),
                                    .ip = *IpAddress::parse("192.168.64.12"),

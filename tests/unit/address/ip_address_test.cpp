@@ -20,7 +20,8 @@ Subnet subnet(const char* text) {
 }
 
 TEST(IpAddress, TextFormsGoBothWays) {
-  for (const char* text : {"192.168.64.2", "0.0.0.0", "255.255.255.255", "fe80::1", "::", "::1", "fd00:64::1f4", "2001:db8:0:1:1:1:1:1"})
+  for (const char* text :
+       {"192.168.64.2", "0.0.0.0", "255.255.255.255", "fe80::1", "::", "::1", "fd00:64::1f4", "2001:db8:0:1:1:1:1:1"})
     EXPECT_EQ(ip(text).to_string(), text);
   EXPECT_EQ(ip("FD00:0064::01F4").to_string(), "fd00:64::1f4");
   EXPECT_EQ(IpAddress::v4(0xc0a84002), ip("192.168.64.2"));
@@ -28,8 +29,8 @@ TEST(IpAddress, TextFormsGoBothWays) {
 }
 
 TEST(IpAddress, OddTextIsRefused) {
-  for (const char* text : {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4 ", " 1.2.3.4", "a.b.c.d", "fe80::1%eth0", ":::", "1.2.3.4/24",
-                           "1111:2222:3333:4444:5555:6666:7777:8888:9999"})
+  for (const char* text : {"", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4 ", " 1.2.3.4", "a.b.c.d", "fe80::1%eth0",
+                           ":::", "1.2.3.4/24", "1111:2222:3333:4444:5555:6666:7777:8888:9999"})
     EXPECT_FALSE(IpAddress::parse(text)) << text;
   EXPECT_FALSE(IpAddress::parse(std::string_view("1.2.3.4\0", 8)));
   EXPECT_FALSE(IpAddress::parse(std::string(100, '1')));
@@ -63,7 +64,8 @@ TEST(Subnet, TextFormsAreChecked) {
   EXPECT_EQ(subnet("192.168.64.1/24").to_string(), "192.168.64.1/24");
   EXPECT_EQ(subnet("192.168.64.77/26").network().to_string(), "192.168.64.64/26");
   EXPECT_EQ(subnet("fd00::1/64").network().to_string(), "fd00::/64");
-  for (const char* text : {"", "192.168.64.0", "192.168.64.0/33", "192.168.64.0/", "192.168.64.0/-1", "192.168.64.0/24x", "/24", "fd00::/129"})
+  for (const char* text :
+       {"", "192.168.64.0", "192.168.64.0/33", "192.168.64.0/", "192.168.64.0/-1", "192.168.64.0/24x", "/24", "fd00::/129"})
     EXPECT_FALSE(Subnet::parse(text)) << text;
 }
 

@@ -79,9 +79,7 @@ TEST_F(LeaseFileTest, RewritingInPlaceAndRenamingAreSeen) {
             std::ofstream{directory_ / "new"} << "one\ntwo\nthree\n";
             std::filesystem::rename(directory_ / "new", file_);
           },
-          [this] { std::ofstream{file_, std::ios::app} << "four\n"; },
-          [this] { std::filesystem::remove(file_); },
-          [] {}});
+          [this] { std::ofstream{file_, std::ios::app} << "four\n"; }, [this] { std::filesystem::remove(file_); }, [] {}});
   EXPECT_EQ(texts_, (std::vector<std::string>{"one\n", "one\ntwo\n", "one\ntwo\nthree\n", "one\ntwo\nthree\nfour\n", ""}));
 }
 
@@ -94,7 +92,9 @@ public:
   Registration after(Duration delay, std::function<void()> callback) override {
     return keep(timers_, {now_ + delay, std::move(callback)});
   }
-  Registration watch(int, Readiness, std::function<void()> callback) override { return keep(watches_, {Timestamp{}, std::move(callback)}); }
+  Registration watch(int, Readiness, std::function<void()> callback) override {
+    return keep(watches_, {Timestamp{}, std::move(callback)});
+  }
   void run_blocking(std::function<void()> work, std::function<void()> done) override {
     work();
     post(std::move(done));

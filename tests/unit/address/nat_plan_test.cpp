@@ -31,7 +31,8 @@ TEST(NatPlan, TapNamesAreTheVms) {
   const VmId vm = *VmId::parse("0b1f2c3d-4e5f-4a6b-8c7d-9e8f7a6b5c4d");
   EXPECT_EQ(tap_name(vm), "bt0b1f2c3d4e5f");
   EXPECT_TRUE(is_tap_name(tap_name(vm)));
-  for (const char* name : {"", "bt", "tap0", "bt0b1f2c3d4e5", "bt0b1f2c3d4e5fa", "bt0b1f2c3d4e5g"}) EXPECT_FALSE(is_tap_name(name)) << name;
+  for (const char* name : {"", "bt", "tap0", "bt0b1f2c3d4e5", "bt0b1f2c3d4e5fa", "bt0b1f2c3d4e5g"})
+    EXPECT_FALSE(is_tap_name(name)) << name;
 }
 
 TEST(NatPlan, RulesReplaceTheTableInOneTransaction) {
@@ -47,9 +48,11 @@ TEST(NatPlan, RulesReplaceTheTableInOneTransaction) {
 }
 
 TEST(NatPlan, DnsmasqServesTheBridgeAndNothingElse) {
-  const auto arguments =
-      dnsmasq_arguments({.program = "/usr/sbin/dnsmasq", .state_dir = "/state", .bridge = "berth0", .subnet = subnet("192.168.64.1/24")});
-  const auto has = [&arguments](const std::string& wanted) { return std::find(arguments.begin(), arguments.end(), wanted) != arguments.end(); };
+  const auto arguments = dnsmasq_arguments(
+      {.program = "/usr/sbin/dnsmasq", .state_dir = "/state", .bridge = "berth0", .subnet = subnet("192.168.64.1/24")});
+  const auto has = [&arguments](const std::string& wanted) {
+    return std::find(arguments.begin(), arguments.end(), wanted) != arguments.end();
+  };
   EXPECT_EQ(arguments.front(), "/usr/sbin/dnsmasq");
   EXPECT_TRUE(has("--interface=berth0"));
   EXPECT_TRUE(has("--bind-interfaces"));
@@ -59,7 +62,8 @@ TEST(NatPlan, DnsmasqServesTheBridgeAndNothingElse) {
   EXPECT_TRUE(has("--dhcp-leasefile=/state/dnsmasq.leases"));
   EXPECT_TRUE(has("--dhcp-option=option:router,192.168.64.1"));
   EXPECT_FALSE(has("--user=root"));
-  const auto small = dnsmasq_arguments({.program = "dnsmasq", .state_dir = "/state", .bridge = "b", .subnet = subnet("10.1.2.1/29"), .user = "root"});
+  const auto small = dnsmasq_arguments(
+      {.program = "dnsmasq", .state_dir = "/state", .bridge = "b", .subnet = subnet("10.1.2.1/29"), .user = "root"});
   EXPECT_NE(std::find(small.begin(), small.end(), "--dhcp-range=10.1.2.2,10.1.2.6,255.255.255.248,3600"), small.end());
   EXPECT_NE(std::find(small.begin(), small.end(), "--user=root"), small.end());
 }

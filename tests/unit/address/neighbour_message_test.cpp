@@ -76,7 +76,9 @@ NeighbourChange known(bool is_confirmed) {
           .is_confirmed = is_confirmed};
 }
 
-NeighbourChange gone() { return {.kind = NeighbourChange::Kind::kGone, .interface_index = 7, .ip = *IpAddress::parse("192.168.64.2")}; }
+NeighbourChange gone() {
+  return {.kind = NeighbourChange::Kind::kGone, .interface_index = 7, .ip = *IpAddress::parse("192.168.64.2")};
+}
 
 TEST(NeighbourMessage, StatesDecideWhatIsKnown) {
   struct Case {
@@ -108,8 +110,10 @@ TEST(NeighbourMessage, StatesDecideWhatIsKnown) {
     SCOPED_TRACE(each.name);
     const NeighbourMessages messages = parse_neighbour_messages(message(each.row));
     EXPECT_EQ(messages.skipped, 0u);
-    if (each.change) EXPECT_EQ(messages.changes, std::vector{*each.change});
-    else EXPECT_TRUE(messages.changes.empty());
+    if (each.change)
+      EXPECT_EQ(messages.changes, std::vector{*each.change});
+    else
+      EXPECT_TRUE(messages.changes.empty());
   }
 }
 
@@ -121,7 +125,8 @@ TEST(NeighbourMessage, BothFamiliesAreRead) {
 }
 
 TEST(NeighbourMessage, AgeIsOfTheLatestSign) {
-  const auto messages = parse_neighbour_messages(message({.cache = nda_cacheinfo{.ndm_confirmed = 500, .ndm_used = 1, .ndm_updated = 300, .ndm_refcnt = 0}}));
+  const auto messages = parse_neighbour_messages(
+      message({.cache = nda_cacheinfo{.ndm_confirmed = 500, .ndm_used = 1, .ndm_updated = 300, .ndm_refcnt = 0}}));
   ASSERT_EQ(messages.changes.size(), 1u);
   EXPECT_EQ(messages.changes[0].age, Duration{3000}) << "hundredths of a second, of the younger of the two";
 }

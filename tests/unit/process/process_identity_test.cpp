@@ -92,7 +92,8 @@ TEST_F(RecordFile, IsReadAsWritten) {
   const ProcessIdentity identity{.pid = 4711, .start_time = 18'446'744'073'709'551'615u, .boot_id = "0f0e"};
   const auto file = directory_ / "record";
   ASSERT_TRUE(write_process_record(file, identity));
-  EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   const auto read = read_process_record(file);
   ASSERT_TRUE(read) << read.error().detail;
   EXPECT_EQ(*read, identity);
@@ -109,7 +110,8 @@ TEST_F(RecordFile, MissingDirectoryIsAStorageError) {
 }
 
 TEST(ProcessRecord, OddTextIsRefused) {
-  for (const char* text : {"", "\n", "1 2\n", "1 2 a b\n", "0 2 a\n", "-1 2 a\n", "1 -2 a\n", "1 2 a", "x 2 a\n"}) EXPECT_FALSE(parse_process_record(text)) << text;
+  for (const char* text : {"", "\n", "1 2\n", "1 2 a b\n", "0 2 a\n", "-1 2 a\n", "1 -2 a\n", "1 2 a", "x 2 a\n"})
+    EXPECT_FALSE(parse_process_record(text)) << text;
   EXPECT_TRUE(parse_process_record("1 2 a\n"));
 }
 
