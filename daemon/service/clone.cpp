@@ -53,7 +53,7 @@ Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller
   record.id = VmId{Uuid::from_random(context_.random())};
   record.name = request.name;
   record.mac_address = request.mac_address.value_or(MacAddress::from_random(context_.random()));
-  record.labels = request.labels;
+  if (request.labels) record.labels = *request.labels;
   record.autostart = false;
   record.revision = 1;
   record.created_at = context_.loop.now();

@@ -19,7 +19,8 @@ namespace berth {
 // Who asks, and the key under which a repeated request is known again.
 struct Caller {
   std::uint32_t uid = 0;
-  std::optional<IdempotencyRecord> idempotency; // uid, key and fingerprint; the rest is filled in when it is written
+  // Shared with who answers: the service that commits sets its location and writes it in the same transaction.
+  std::shared_ptr<IdempotencyRecord> idempotency;
 };
 
 // The state directory.

@@ -32,7 +32,10 @@ Task<Result<Accepted>> ImageService::import(ImportImage request, Caller caller) 
     transaction.writes.emplace_back(*caller.idempotency);
   }
   transaction.writes.emplace_back(std::move(operation));
-  if (auto committed = co_await context_.ledger.commit(std::move(transaction)); !committed) co_return std::unexpected(committed.error());
+  if (auto committed = co_await context_.ledger.commit(std::move(transaction)); !committed) {
+    if (caller.idempotency) caller.idempotency->location.clear();
+    co_return std::unexpected(committed.error());
+  }
   operations_.register_control(control);
   crash_point("image.1_committed");
   context_.tasks.spawn("import image " + name, run_import(control, std::move(request), std::make_shared<UniqueFd>(std::move(*opened)), name));

@@ -72,7 +72,10 @@ Task<Result<MachineIdService::Added>> MachineIdService::add(NewMachineId request
     transaction.writes.emplace_back(*caller.idempotency);
   }
   transaction.writes.emplace_back(std::move(record));
-  if (auto committed = co_await context_.ledger.commit(std::move(transaction)); !committed) co_return std::unexpected(committed.error());
+  if (auto committed = co_await context_.ledger.commit(std::move(transaction)); !committed) {
+    if (caller.idempotency) caller.idempotency->location.clear();
+    co_return std::unexpected(committed.error());
+  }
   co_return Added{key, true};
 }
 

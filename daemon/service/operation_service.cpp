@@ -95,6 +95,7 @@ Task<Result<void>> OperationService::begin(VmHandle vm, std::shared_ptr<Operatio
     committed = co_await context_.ledger.commit(std::move(extra));
   }
   if (!committed) {
+    if (caller.idempotency) caller.idempotency->location.clear();
     controls_.erase(operation.id);
     let_go(*vm, *control);
   }

@@ -48,7 +48,7 @@ Result<void> VmService::judge_images(const BootSpec& boot, const std::optional<s
   if (auto kernel = check(boot.kernel, ImageKind::kKernel); !kernel) return kernel;
   if (auto initramfs = check(boot.initramfs, ImageKind::kInitramfs); !initramfs) return initramfs;
   if (boot.kind == BootKind::kKernel && boot.kernel.empty()) return fail(ErrorCode::kInvalidValue, "boot of kind kernel needs a kernel", "boot.kernel");
-  if (boot.command_line.size() > 2048) return fail(ErrorCode::kInvalidValue, "the command line is longer than 2048 characters", "boot.command_line");
+  if (boot.command_line.size() > 2047) return fail(ErrorCode::kInvalidValue, "the command line is longer than 2047 characters", "boot.command_line");
   if (std::ranges::any_of(boot.command_line, [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
     return fail(ErrorCode::kInvalidValue, "the command line has control characters", "boot.command_line");
   return disk_image ? check(*disk_image, ImageKind::kDisk) : Result<void>{};
@@ -388,10 +388,11 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
     record.name = *request.name;
   }
   if (request.memory_target_bytes) {
-    if (*request.memory_target_bytes < kLeastMemory || *request.memory_target_bytes > record.memory_bytes)
+    const std::uint64_t target = request.memory_target_bytes->value_or(record.memory_bytes);
+    if (target < kLeastMemory || target > record.memory_bytes)
       co_return fail(ErrorCode::kInvalidValue, "memory_target_bytes must be from 16 MiB to memory_bytes", "memory_target_bytes");
-    if (auto set = co_await power_.set_memory_target(vm, *request.memory_target_bytes); !set) co_return set;
-    record.memory_target_bytes = request.memory_target_bytes;
+    if (auto set = co_await power_.set_memory_target(vm, target); !set) co_return set;
+    record.memory_target_bytes = *request.memory_target_bytes;
   }
   if (request.disk_bytes && *request.disk_bytes > vm->record.disk_bytes) {
     const bool has_disk = vm->record.disk_bytes > 0;

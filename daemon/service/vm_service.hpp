@@ -33,7 +33,8 @@ struct CreateVm {
 struct PatchVm {
   std::optional<std::string> name;
   std::optional<std::uint32_t> cpu_count;
-  std::optional<std::uint64_t> memory_bytes, memory_target_bytes, disk_bytes;
+  std::optional<std::uint64_t> memory_bytes, disk_bytes;
+  std::optional<std::optional<std::uint64_t>> memory_target_bytes; // an empty one gives the guest all its memory back
   std::optional<BootSpec> boot;
   std::optional<std::optional<DisplaySpec>> display;
   std::optional<NetworkMode> network;
@@ -48,7 +49,7 @@ struct CloneVm {
   bool new_machine_id = false;
   bool accept_unbootable = false;
   std::optional<MacAddress> mac_address;
-  std::map<std::string, std::string> labels;
+  std::optional<std::map<std::string, std::string>> labels; // empty: those of the original
 };
 
 struct ImportVm {
