@@ -42,7 +42,8 @@ void check(Request& request) {
   }
 }
 
-// Everything the parser makes of `bytes` when they arrive `step` at a time.
+// The requests that the parser makes of `bytes` when they arrive `step` at a time. When it gives up may depend on the
+// split (Beast looks at trailers as far as they came); what it accepts must not.
 std::string run(std::string_view bytes, std::size_t step) {
   RequestParser parser{{.header_bytes = 8192, .target_bytes = 256, .body_bytes = 65'536}};
   Request request;
@@ -57,7 +58,7 @@ std::string run(std::string_view bytes, std::size_t step) {
       const auto state = parser.feed(input);
       buffer.erase(0, buffer.size() - input.size());
       if (state == RequestParser::State::kNeedMore) break;
-      if (state == RequestParser::State::kFailed) return summary + "!" + std::string{to_string(parser.error().code)};
+      if (state == RequestParser::State::kFailed) return summary;
       if (state == RequestParser::State::kHead) continue;
       check(request);
       summary += std::to_string(static_cast<int>(request.method)) + request.path + "#" + std::to_string(request.headers.size()) + request.body + "\n";
