@@ -129,7 +129,7 @@ Result<ProcessHandle> spawn_process(const SpawnRequest& request) {
   return std::unexpected(done.error());
 }
 
-Result<ProcessHandle> open_process(const ProcessIdentity& identity) {
+Result<ProcessHandle> reopen_process(const ProcessIdentity& identity) {
   const auto gone = [&] { return fail(ErrorCode::kNotFound, "no process " + std::to_string(identity.pid) + " of that start"); };
   if (identity.boot_id != boot_id()) return gone();
   ProcessHandle handle{identity, open_pidfd(identity.pid)};

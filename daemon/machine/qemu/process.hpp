@@ -32,7 +32,7 @@ Result<ProcessHandle> spawn_process(const SpawnRequest& request);
 
 // kNotFound when the identity names no living process (any more). Invariant: start time is compared after the pidfd is
 // open, so the handle is that very process even if its number was given away meanwhile.
-Result<ProcessHandle> open_process(const ProcessIdentity& identity);
+Result<ProcessHandle> reopen_process(const ProcessIdentity& identity);
 
 bool command_line_contains(const ProcessIdentity& identity, std::string_view text);
 

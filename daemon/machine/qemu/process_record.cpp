@@ -50,7 +50,7 @@ std::uint64_t number(const json& object, const char* name) {
 
 } // namespace
 
-Result<void> write_process_record(const std::filesystem::path& directory, const ProcessRecord& record) {
+Result<void> write_run_record(const std::filesystem::path& directory, const ProcessRecord& record) {
   return write(directory, kProcess,
                {{"version", kVersion},
                 {"pid", record.process.pid},
@@ -59,7 +59,7 @@ Result<void> write_process_record(const std::filesystem::path& directory, const 
                 {"uuid", record.uuid.to_string()}});
 }
 
-Result<ProcessRecord> read_process_record(const std::filesystem::path& directory) {
+Result<ProcessRecord> read_run_record(const std::filesystem::path& directory) {
   const json value = read(directory, kProcess);
   const auto path = (directory / kProcess).string();
   if (value.is_null()) return fail(ErrorCode::kNotFound, "there is no " + path);

@@ -18,9 +18,9 @@ struct ProcessRecord {
 };
 
 // process.json, by a temporary file and rename. Not synced: after a crash of the host the boot id differs anyway.
-Result<void> write_process_record(const std::filesystem::path& directory, const ProcessRecord& record);
+Result<void> write_run_record(const std::filesystem::path& directory, const ProcessRecord& record);
 // kNotFound when there is none; kMachineFailed when it cannot be read as one.
-Result<ProcessRecord> read_process_record(const std::filesystem::path& directory);
+Result<ProcessRecord> read_run_record(const std::filesystem::path& directory);
 
 // exit.json: written before a process that has told its reason is ended, so that the reason outlives this daemon.
 Result<void> write_exit_record(const std::filesystem::path& directory, const MachineExit& end);

@@ -113,7 +113,7 @@ Result<QemuLaunch> launch_qemu(const MachineSpec& spec, const QemuHost& host, co
   for (const UniqueFd& each : spec.inherited) request.kept.push_back(each.get());
   request.output = files->log.get();
   request.record = [&](const ProcessIdentity& process) {
-    return write_process_record(spec.runtime_dir, {process, spec.machine_id.hardware_uuid()});
+    return write_run_record(spec.runtime_dir, {process, spec.machine_id.hardware_uuid()});
   };
   auto process = spawn_process(request);
   if (!process) {
@@ -126,9 +126,9 @@ Result<QemuLaunch> launch_qemu(const MachineSpec& spec, const QemuHost& host, co
 }
 
 Result<QemuLaunch> reopen_qemu(const MachineSpec& spec, std::uint64_t console_cap) {
-  const auto record = read_process_record(spec.runtime_dir);
+  const auto record = read_run_record(spec.runtime_dir);
   if (!record) return std::unexpected(record.error());
-  auto process = open_process(record->process);
+  auto process = reopen_process(record->process);
   if (!process) return std::unexpected(process.error());
   // The record is of another identity, or a child was caught between fork and exec and ends by itself: not this VM.
   if (record->uuid != spec.machine_id.hardware_uuid() || !command_line_contains(process->identity, record->uuid.to_string()))

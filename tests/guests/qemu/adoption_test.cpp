@@ -93,7 +93,7 @@ TEST_F(QemuAdoption, KnowsHowTheGuestEndedMeanwhile) {
 
 TEST_F(QemuAdoption, SaysGoneWhenNothingIsKnown) {
   start(spec());
-  auto process = open_process(machine_->process());
+  auto process = reopen_process(machine_->process());
   ASSERT_TRUE(process);
   machine_.reset();
   ASSERT_TRUE(kill_and_wait(process->pidfd, 10'000));
@@ -133,16 +133,16 @@ TEST_F(QemuAdoption, EndsASilentProcessByForce) {
 TEST_F(QemuAdoption, TouchesNoStranger) {
   start(spec());
   const auto directory = directory_.path() / "run";
-  const auto record = *read_process_record(directory);
+  const auto record = *read_run_record(directory);
   auto stranger = record;
   stranger.process = {::getpid(), start_time_of(::getpid()), boot_id()};
-  ASSERT_TRUE(write_process_record(directory, stranger));
+  ASSERT_TRUE(write_run_record(directory, stranger));
   EXPECT_EQ(adopt().error().code, ErrorCode::kMachineFailed) << "a process of another kind under the recorded number";
   stranger = record;
   ++stranger.process.start_time;
-  ASSERT_TRUE(write_process_record(directory, stranger));
+  ASSERT_TRUE(write_run_record(directory, stranger));
   EXPECT_EQ(adopt().error().code, ErrorCode::kNotFound) << "the number was given away";
-  ASSERT_TRUE(write_process_record(directory, record));
+  ASSERT_TRUE(write_run_record(directory, record));
   EXPECT_TRUE(exits_.empty());
 }
 

@@ -106,31 +106,31 @@ TEST(Process, IsFoundAgainOnlyByItsWholeIdentity) {
   const UniqueFd output = null_output();
   auto process = spawn_process({{"/bin/sleep", "100"}, {}, output.get(), accept});
   ASSERT_TRUE(process);
-  EXPECT_TRUE(open_process(process->identity));
+  EXPECT_TRUE(reopen_process(process->identity));
   EXPECT_TRUE(command_line_contains(process->identity, "sleep"));
   auto other = process->identity;
   ++other.start_time;
-  EXPECT_EQ(open_process(other).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(reopen_process(other).error().code, ErrorCode::kNotFound);
   other = process->identity;
   other.boot_id = "another";
-  EXPECT_EQ(open_process(other).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(reopen_process(other).error().code, ErrorCode::kNotFound);
   EXPECT_TRUE(kill_and_wait(process->pidfd, 10'000));
-  EXPECT_EQ(open_process(process->identity).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(reopen_process(process->identity).error().code, ErrorCode::kNotFound);
 }
 
 TEST(ProcessRecord, IsReadBackOrRefused) {
   const TemporaryDirectory directory;
-  EXPECT_EQ(read_process_record(directory.path()).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(read_run_record(directory.path()).error().code, ErrorCode::kNotFound);
   const ProcessRecord record{{4711, 1234567, "boot"}, *Uuid::parse("12345678-1234-4234-8234-123456789abc")};
-  ASSERT_TRUE(write_process_record(directory.path(), record));
-  const auto read = read_process_record(directory.path());
+  ASSERT_TRUE(write_run_record(directory.path(), record));
+  const auto read = read_run_record(directory.path());
   ASSERT_TRUE(read);
   EXPECT_EQ(read->process, record.process);
   EXPECT_EQ(read->uuid, record.uuid);
   for (const char* text : {"", "{", "[]", "{\"version\":2}", "{\"version\":1,\"uuid\":5}"}) {
     const UniqueFd file{::open((directory.path() / "process.json").c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)};
     ASSERT_EQ(::write(file.get(), text, std::char_traits<char>::length(text)), static_cast<ssize_t>(std::char_traits<char>::length(text)));
-    EXPECT_EQ(read_process_record(directory.path()).error().code, ErrorCode::kMachineFailed) << text;
+    EXPECT_EQ(read_run_record(directory.path()).error().code, ErrorCode::kMachineFailed) << text;
   }
   ASSERT_TRUE(write_exit_record(directory.path(), {ExitReason::kGuestPanic, "why"}));
   EXPECT_EQ(read_exit_record(directory.path())->reason, ExitReason::kGuestPanic);
