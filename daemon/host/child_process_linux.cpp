@@ -8,7 +8,10 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
+// glibc 2.36 declares these without C linkage (sourceware bug 29505, mended in 2.37).
+extern "C" {
 #include <sys/pidfd.h>
+}
 #include <sys/wait.h>
 #include <unistd.h>
 

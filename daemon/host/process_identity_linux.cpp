@@ -2,7 +2,10 @@
 #include "daemon/host/process_identity_linux.hpp"
 
 #include <fcntl.h>
+// glibc 2.36 declares these without C linkage (sourceware bug 29505, mended in 2.37).
+extern "C" {
 #include <sys/pidfd.h>
+}
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -38,6 +38,7 @@ void AddressService::track(const VmRecord& vm) {
   // A guest that is found again has been running since its state said so.
   const Timestamp since = vm.status.process ? vm.status.since : loop_.now();
   book_.track({vm.id, vm.name, vm.mac_address, interface, since}, loop_.now());
+  set_expiry_timer();
 }
 
 void AddressService::untrack(const VmRecord& vm) { book_.untrack(vm.mac_address, loop_.now()); }
@@ -70,7 +71,7 @@ void AddressService::start() {
     EvidenceSink sink = book_.sink("neighbours", [this] { return loop_.now(); });
     // Leases that follow from a change must be timed too.
     return EvidenceSink{[this, sink](std::vector<Evidence> all) { sink.replace(std::move(all)); set_expiry_timer(); },
-                        [sink](Evidence one) { sink.add(std::move(one)); }, sink.remove};
+                        [this, sink](Evidence one) { sink.add(std::move(one)); set_expiry_timer(); }, sink.remove};
   }());
   if (neighbours)
     neighbours_ = std::move(*neighbours);

@@ -115,8 +115,8 @@ Task<void> PowerService::adopt(VmHandle vm) {
   if (driver) {
     auto again = std::move(*spec);
     const MachineSpec for_exit{.id = again.id, .name = again.name, .machine_id = again.machine_id, .bundle = again.bundle, .runtime_dir = again.runtime_dir};
-    context_.addresses.track(vm->record);
     co_await context_.network.reattach(vm->record.id, vm->record.network);
+    context_.addresses.track(vm->record);
     adopted = co_await driver->adopt(std::move(again), observe(vm));
     if (!adopted && adopted.error().code == ErrorCode::kNotFound) {
       exit = co_await driver->exit_of(MachineSpec{.id = for_exit.id, .name = for_exit.name, .machine_id = for_exit.machine_id,
