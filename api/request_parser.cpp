@@ -69,6 +69,7 @@ struct RequestParser::Impl {
   bool expects_continue = false;
   bool is_first_line = true;
   bool is_blank_line_skipped = false;
+  bool is_chunk_torn = false;
   bool is_failed = false;
 };
 
@@ -88,7 +89,7 @@ void RequestParser::begin(Request& request) {
   impl_->grammar->header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
   impl_->grammar->body_limit(limits_.body_bytes);
   impl_->scanned = 0;
-  impl_->expects_continue = impl_->is_failed = impl_->is_blank_line_skipped = false;
+  impl_->expects_continue = impl_->is_failed = impl_->is_blank_line_skipped = impl_->is_chunk_torn = false;
   impl_->is_first_line = true;
 }
 
@@ -204,9 +205,14 @@ RequestParser::State RequestParser::feed_body(std::string_view& input) {
   Grammar& grammar = *impl_->grammar;
   while (!grammar.is_done()) {
     if (input.empty()) return State::kNeedMore;
+    // Beast 1.81 asserts that a last chunk which it has met once ("0\r\n") comes again with at least five bytes. Every
+    // good rest of a chunked body has as many.
+    constexpr std::size_t kLeastRest = 5;
+    if (impl_->is_chunk_torn && input.size() < kLeastRest) return State::kNeedMore;
     beast::error_code error;
     const std::size_t used = grammar.put(boost::asio::const_buffer{input.data(), input.size()}, error);
     input.remove_prefix(used);
+    impl_->is_chunk_torn = error == http::error::need_more && used == 0;
     if (error == http::error::need_more) {
       // What cannot be used yet is a chunk's head or the trailers; both are as bounded as a header.
       if (used == 0 && input.size() >= limits_.header_bytes) return fail_with(ErrorCode::kHeaderTooLarge, "a chunk header or the trailers are too long");

@@ -39,9 +39,11 @@ TEST(Connection, TakesRequestsByteByByte) {
   Client client = harness.connect();
   const std::string chunked = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
                               "3;ext=\"a\"\r\n[1,\r\n2\r\n2]\r\n0\r\nX-Trailer: ignored\r\n\r\n";
-  for (const char byte : "\r\n" + post("/echo", "{\"a\":1}") + chunked + get("/plain")) ASSERT_TRUE(client.send({&byte, 1}));
+  const std::string empty = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n0\r\n\r\n";
+  for (const char byte : "\r\n" + post("/echo", "{\"a\":1}") + chunked + empty + get("/plain")) ASSERT_TRUE(client.send({&byte, 1}));
   EXPECT_EQ(client.read_answer().body, R"({"body":"{\"a\":1}"})");
   EXPECT_EQ(client.read_answer().body, R"({"body":"[1,2]"})");
+  EXPECT_EQ(client.read_answer().body, R"({"body":""})");
   EXPECT_EQ(client.read_answer().status, 200);
 }
 
