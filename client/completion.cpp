@@ -72,7 +72,7 @@ void collect(const CLI::App& app, const std::string& path, std::vector<Node>& no
 }
 
 // Inside single quotes of a POSIX shell and of fish alike.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char each : text) {
     if (each == '\'')
@@ -101,7 +101,7 @@ std::string option_names(const Node& node) {
 // `case` patterns of every command below the root: "'berth ls'|'berth mid ls'".
 std::string path_patterns(const std::vector<Node>& nodes) {
   std::vector<std::string> patterns;
-  for (std::size_t index = 1; index < nodes.size(); ++index) patterns.push_back(quoted(nodes[index].path));
+  for (std::size_t index = 1; index < nodes.size(); ++index) patterns.push_back(in_quotes(nodes[index].path));
   return join(patterns, "|");
 }
 
@@ -116,8 +116,8 @@ std::string shell_body(const std::vector<Node>& nodes) {
                      "  done\n"
                      "  case \"$here\" in\n";
   for (const auto& node : nodes) {
-    body += "    " + quoted(node.path) + ") choices=" + quoted(join(node.commands, " ")) +
-            " flags=" + quoted(option_names(node)) + " kinds=" + quoted(join(node.names_kinds, " ")) + " ;;\n";
+    body += "    " + in_quotes(node.path) + ") choices=" + in_quotes(join(node.commands, " ")) +
+            " flags=" + in_quotes(option_names(node)) + " kinds=" + in_quotes(join(node.names_kinds, " ")) + " ;;\n";
   }
   body += "  esac\n  case \"$here $last\" in\n";
   for (const auto& node : nodes) {
@@ -126,8 +126,8 @@ std::string shell_body(const std::vector<Node>& nodes) {
       std::vector<std::string> patterns;
       // The root's options may stand after any command.
       for (const auto& name : option.names)
-        patterns.push_back(&node == &nodes.front() ? "*" + quoted(" " + name) : quoted(node.path + " " + name));
-      body += "    " + join(patterns, "|") + ") takes_value=1 values=" + quoted(join(option.values, " ")) + " ;;\n";
+        patterns.push_back(&node == &nodes.front() ? "*" + in_quotes(" " + name) : in_quotes(node.path + " " + name));
+      body += "    " + join(patterns, "|") + ") takes_value=1 values=" + in_quotes(join(option.values, " ")) + " ;;\n";
     }
   }
   return body + "  esac\n";
@@ -178,13 +178,13 @@ std::string zsh_script(const std::vector<Node>& nodes) {
 std::string fish_option(const std::string& condition, const OptionWords& option) {
   std::string line = "complete -c berth" + condition;
   for (const auto& each : option.names) line += each.starts_with("--") ? " -l " + each.substr(2) : " -s " + each.substr(1);
-  if (option.takes_value) line += option.values.empty() ? " -r -F" : " -x -a " + quoted(join(option.values, " "));
-  return line + " -d " + quoted(option.description) + "\n";
+  if (option.takes_value) line += option.values.empty() ? " -r -F" : " -x -a " + in_quotes(join(option.values, " "));
+  return line + " -d " + in_quotes(option.description) + "\n";
 }
 
 std::string fish_script(const std::vector<Node>& nodes) {
   std::vector<std::string> paths;
-  for (std::size_t index = 1; index < nodes.size(); ++index) paths.push_back(quoted(nodes[index].path));
+  for (std::size_t index = 1; index < nodes.size(); ++index) paths.push_back(in_quotes(nodes[index].path));
   std::string script = "# fish completion for berth: berth completion fish | source\n"
                        "function __berth_here\n"
                        "  set -l here berth\n"
@@ -200,17 +200,17 @@ std::string fish_script(const std::vector<Node>& nodes) {
                        "complete -c berth -f\n";
   for (const auto& node : nodes) {
     const bool is_root = &node == &nodes.front();
-    const std::string here = " -n " + quoted("__berth_here " + node.path);
+    const std::string here = " -n " + in_quotes("__berth_here " + node.path);
     for (const auto& each : nodes) {
       const bool is_child =
           each.path.starts_with(node.path + " ") && each.path.find(' ', node.path.size() + 1) == std::string::npos;
       if (is_child)
-        script += "complete -c berth" + here + " -a " + quoted(each.path.substr(node.path.size() + 1)) + " -d " +
-                  quoted(each.description) + "\n";
+        script += "complete -c berth" + here + " -a " + in_quotes(each.path.substr(node.path.size() + 1)) + " -d " +
+                  in_quotes(each.description) + "\n";
     }
     for (const auto& each : node.options) script += fish_option(is_root ? "" : here, each);
     for (const auto& each : node.names_kinds)
-      script += "complete -c berth" + here + " -a " + quoted("(berth __names " + each + " 2>/dev/null)") + "\n";
+      script += "complete -c berth" + here + " -a " + in_quotes("(berth __names " + each + " 2>/dev/null)") + "\n";
   }
   return script;
 }

@@ -73,7 +73,7 @@ void add_event_commands(CLI::App& app, Chosen& chosen) {
       ->allow_extra_args(false);
   command->add_option("--count", options->count, "End after so many (default: never)");
   // Following is all that it does; the flag is for fingers that expect it.
-  command->add_flag("-f,--follow", "Follow (the default)");
+  command->add_flag_callback("-f,--follow", [] {}, "Follow (the default)");
   chosen.on(command, [options](Session& session) { return follow_events(session, *options); });
 }
 
