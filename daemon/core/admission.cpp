@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 namespace berth {
 
@@ -111,6 +112,22 @@ const Claim* Admission::mac_holder(NetworkMode network, const MacAddress& mac, V
   return found == claims_.end() ? nullptr : &found->second;
 }
 
+// Entries before `end` that wait for a berth and for nothing else: each takes one as soon as there is one, even when it
+// is free at this moment and take_ready has not been called yet.
+std::uint32_t Admission::berths_awaited_before(std::list<QueueEntry>::const_iterator end, VmId except) const {
+  std::set<MachineIdKey> taken;
+  for (const auto& [vm, claim] : claims_) taken.insert(claim.machine_id);
+  std::uint32_t count = 0;
+  for (auto entry = queue_.begin(); entry != end; ++entry) {
+    if (entry->claim.vm == except) continue;
+    const bool has_machine_id = taken.insert(entry->claim.machine_id).second;
+    if (!needs_berth(entry->claim)) continue;
+    if (entry->not_before != Timestamp{}) break; // those behind it wait for the host as well
+    if (has_machine_id && !mac_holder(entry->claim.network, entry->claim.mac_address, entry->claim.vm)) ++count;
+  }
+  return count;
+}
+
 // What stands in the way of a claim when only the queue entries before `end` count. An earlier entry counts for a
 // resource only while that entry itself has to wait for that resource: a VM that the blocked ones do not wait for passes.
 std::vector<Blocker> Admission::blockers_before(const Claim& claim, std::list<QueueEntry>::const_iterator end) const {
@@ -119,6 +136,7 @@ std::vector<Blocker> Admission::blockers_before(const Claim& claim, std::list<Qu
   for (const auto& [vm, other] : claims_)
     if (vm != claim.vm && other.machine_id == claim.machine_id) machine_id.holders.push_back(holder(other));
   Blocker foreign{BlockerKind::kForeignBerth, {}};
+  const bool is_full = needs_berth(claim) && berths_used() + berths_awaited_before(end, claim.vm) >= quota_.limit;
   std::vector<Holder> waiting_for_berth;
   for (auto entry = queue_.begin(); entry != end; ++entry) {
     if (entry->claim.vm == claim.vm) continue;
@@ -126,12 +144,12 @@ std::vector<Blocker> Admission::blockers_before(const Claim& claim, std::list<Qu
     if (!needs_berth(claim) || !needs_berth(entry->claim)) continue;
     if (entry->not_before != Timestamp{})
       foreign.holders.push_back(holder(entry->claim));
-    else if (berths_used() >= quota_.limit)
+    else if (is_full)
       waiting_for_berth.push_back(holder(entry->claim));
   }
   if (!machine_id.holders.empty()) found.push_back(std::move(machine_id));
   const bool has_berth = claims_.contains(claim.vm);
-  if (needs_berth(claim) && !has_berth && berths_used() >= quota_.limit) {
+  if (is_full && !has_berth) {
     Blocker berth{BlockerKind::kBerth, berth_holders()};
     std::ranges::copy(waiting_for_berth, std::back_inserter(berth.holders));
     found.push_back(std::move(berth));
@@ -150,18 +168,26 @@ std::vector<Blocker> Admission::blockers(const Claim& claim, std::optional<std::
 Result<void> Admission::claim(const Claim& claim, std::optional<std::uint64_t> available_memory) {
   const auto found = blockers(claim, available_memory);
   if (!found.empty()) return std::unexpected(blocked_error(claim, found.front(), quota_));
-  claims_[claim.vm] = claim;
+  take(claim, ++last_arrival_);
   return {};
 }
 
-void Admission::adopt(const Claim& claim) { claims_[claim.vm] = claim; }
+void Admission::adopt(const Claim& claim) { take(claim, ++last_arrival_); }
 
-void Admission::release(VmId vm) { claims_.erase(vm); }
+void Admission::take(const Claim& claim, std::uint64_t arrival) {
+  claims_[claim.vm] = claim;
+  arrivals_[claim.vm] = arrival;
+}
+
+void Admission::release(VmId vm) {
+  claims_.erase(vm);
+  arrivals_.erase(vm);
+}
 
 Result<void> Admission::enqueue(OperationId operation, const Claim& claim, Timestamp now) {
   for (const auto& blocker : blockers(claim))
     if (!can_wait_for(blocker.kind)) return std::unexpected(blocked_error(claim, blocker, quota_));
-  queue_.push_back({operation, claim, now, Timestamp{}});
+  queue_.push_back({operation, claim, now, Timestamp{}, ++last_arrival_});
   return {};
 }
 
@@ -169,27 +195,27 @@ bool Admission::cancel(OperationId operation) {
   return std::erase_if(queue_, [&](const QueueEntry& entry) { return entry.operation == operation; }) > 0;
 }
 
-void Admission::insert_in_order(QueueEntry entry) {
-  const auto place = std::ranges::find_if(queue_, [&](const QueueEntry& other) { return other.since > entry.since; });
-  queue_.insert(place, std::move(entry));
-}
-
 void Admission::requeue(const QueueEntry& entry, Timestamp not_before) {
-  release(entry.claim.vm);
+  const auto held = arrivals_.find(entry.claim.vm);
   QueueEntry again = entry;
+  again.arrival = held == arrivals_.end() ? ++last_arrival_ : held->second;
   again.not_before = not_before;
-  insert_in_order(std::move(again));
+  release(entry.claim.vm);
+  const auto place = std::ranges::find_if(queue_, [&](const QueueEntry& other) { return other.arrival > again.arrival; });
+  queue_.insert(place, std::move(again));
 }
 
 std::vector<QueueEntry> Admission::take_ready(Timestamp now) {
   std::vector<QueueEntry> ready;
   for (auto entry = queue_.begin(); entry != queue_.end();) {
-    const bool may_run = entry->not_before <= now && blockers_before(entry->claim, entry).empty();
-    if (!may_run) {
+    // The wait for the host is over once its time has come. What else is in the way ends by an event, not by time:
+    // left in place, a time gone by would make the caller's timer spin.
+    if (entry->not_before <= now) entry->not_before = Timestamp{};
+    if (entry->not_before != Timestamp{} || !blockers_before(entry->claim, entry).empty()) {
       ++entry;
       continue;
     }
-    claims_[entry->claim.vm] = entry->claim;
+    take(entry->claim, entry->arrival);
     ready.push_back(std::move(*entry));
     entry = queue_.erase(entry);
   }

@@ -61,6 +61,7 @@ struct QueueEntry {
   Claim claim;
   Timestamp since;
   Timestamp not_before; // after a refusal by the host itself: wait this long before the next try
+  std::uint64_t arrival = 0; // given by Admission: clocks step and have ties, places in a queue have not
 };
 
 class Admission {
@@ -104,11 +105,14 @@ public:
 
 private:
   std::vector<Blocker> blockers_before(const Claim& claim, std::list<QueueEntry>::const_iterator end) const;
-  void insert_in_order(QueueEntry entry);
+  std::uint32_t berths_awaited_before(std::list<QueueEntry>::const_iterator end, VmId except) const;
+  void take(const Claim& claim, std::uint64_t arrival);
 
   Quota quota_;
   std::map<VmId, Claim> claims_;
-  std::list<QueueEntry> queue_; // in order of arrival
+  std::map<VmId, std::uint64_t> arrivals_; // of those that hold a claim: their place, should the host refuse them
+  std::list<QueueEntry> queue_;            // in order of arrival
+  std::uint64_t last_arrival_ = 0;
 };
 
 // The problem for a blocker: code, sentence, holders in the context.
