@@ -112,12 +112,15 @@ public:
   struct State {
     std::optional<T> value;
     std::coroutine_handle<> waiter;
+    bool is_abandoned = false; // the waiting end is gone
   };
   explicit Pending(std::shared_ptr<State> state) : state_(std::move(state)) {}
   Pending(Pending&&) noexcept = default;
   Pending& operator=(Pending&&) = delete;
   ~Pending() {
-    if (state_) state_->waiter = nullptr;
+    if (!state_) return;
+    state_->waiter = nullptr;
+    state_->is_abandoned = true;
   }
   bool await_ready() const noexcept { return state_->value.has_value(); }
   void await_suspend(std::coroutine_handle<> waiter) noexcept { state_->waiter = waiter; }
@@ -139,6 +142,8 @@ public:
     if (const auto waiter = std::exchange(state_->waiter, nullptr)) waiter.resume();
   }
   bool is_resolved() const { return state_->value.has_value(); }
+  // Nobody will ever take the value: it came already, or the waiting coroutine was destroyed.
+  bool is_over() const { return is_resolved() || state_->is_abandoned; }
 
 private:
   std::shared_ptr<typename Pending<T>::State> state_;
@@ -156,7 +161,7 @@ public:
   // A resolver given to `listen` gets `true` at the next notify; the caller may resolve it earlier itself, for
   // example from a timer with `false`.
   void listen(Resolver<bool> resolver) {
-    std::erase_if(waiters_, [](const Resolver<bool>& each) { return each.is_resolved(); });
+    std::erase_if(waiters_, [](const Resolver<bool>& each) { return each.is_over(); });
     waiters_.push_back(std::move(resolver));
   }
   void notify() {
@@ -197,6 +202,8 @@ public:
 
 private:
   void unlock() {
+    // A waiter whose coroutine was destroyed can never give the mutex back: it is passed over.
+    while (!waiters_.empty() && waiters_.front().is_over()) waiters_.pop_front();
     if (waiters_.empty()) {
       is_held_ = false;
       return;
