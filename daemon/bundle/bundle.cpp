@@ -10,9 +10,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A link or a directory in a file's place is there too: it must be refused by who opens it, never be left out in silence.
 bool is_there(const fs::path& file) {
   std::error_code error;
-  return fs::is_regular_file(fs::symlink_status(file, error));
+  return fs::exists(fs::symlink_status(file, error));
 }
 
 Result<void> write_identity_and_description(const BundlePaths& paths, const NewBundle& bundle) {

@@ -41,9 +41,10 @@ std::string text_of(const Json& json, const char* field) {
   const auto found = json.find(field);
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
-std::uint64_t number_of(const Json& json, const char* field) {
+std::optional<std::uint64_t> number_of(const Json& json, const char* field) {
   const auto found = json.find(field);
-  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+  if (found == json.end() || !found->is_number_unsigned()) return std::nullopt;
+  return found->get<std::uint64_t>();
 }
 
 Result<BundleDescription> judge(const Json& json) {
@@ -67,12 +68,17 @@ Result<BundleDescription> judge(const Json& json) {
   vm.network = *network;
   vm.mac_address = *mac;
   vm.machine_id = *key;
-  vm.cpu_count = static_cast<std::uint32_t>(number_of(json, "cpu_count"));
-  vm.memory_bytes = number_of(json, "memory_bytes");
-  vm.disk_bytes = number_of(json, "disk_bytes");
-  if (vm.cpu_count == 0 || vm.cpu_count > 512 || vm.memory_bytes == 0 || vm.disk_bytes % disk::kSectorBytes != 0)
+  const auto cpu_count = number_of(json, "cpu_count"), memory_bytes = number_of(json, "memory_bytes"), disk_bytes = number_of(json, "disk_bytes");
+  if (!cpu_count || !memory_bytes || !disk_bytes) return invalid("processors, memory or disk is missing or no number");
+  if (*cpu_count == 0 || *cpu_count > 512 || *memory_bytes == 0 || *disk_bytes % disk::kSectorBytes != 0)
     return invalid("processors, memory or disk cannot be so");
-  const Json boot = json.value("boot", Json::object());
+  vm.cpu_count = static_cast<std::uint32_t>(*cpu_count);
+  vm.memory_bytes = *memory_bytes;
+  vm.disk_bytes = *disk_bytes;
+  // By reference: a copy goes down as deep as the text says, and ends the daemon.
+  const auto found_boot = json.find("boot");
+  if (found_boot == json.end()) return invalid("what to boot is missing");
+  const Json& boot = *found_boot;
   const auto kind = parse_boot_kind(text_of(boot, "kind"));
   if (!kind) return invalid("the boot kind is unknown");
   vm.boot = {*kind, text_of(boot, "kernel"), text_of(boot, "initramfs"), text_of(boot, "command_line")};

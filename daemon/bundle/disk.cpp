@@ -1,7 +1,8 @@
-// Sparse files. The copy-on-write call itself is the platform's: clone_linux.cpp, clone_macos.cpp.
+// Sparse files. The copy-on-write call itself is the platform's: clone_file_linux.cpp, clone_file_macos.cpp.
 #include "daemon/bundle/disk.hpp"
 
 #include <cerrno>
+#include <limits>
 #include <vector>
 
 #include <fcntl.h>
@@ -17,6 +18,9 @@ namespace berth::disk {
 namespace {
 
 using files::error_of;
+
+// off_t is signed.
+constexpr std::uint64_t kLargestBytes = std::numeric_limits<off_t>::max();
 
 Result<UniqueFd> open_disk(const std::filesystem::path& file, int flags) {
   UniqueFd fd{::open(file.c_str(), flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600)};
@@ -84,10 +88,13 @@ Result<void> copy_sparse(int from, int to, const struct stat& status, const std:
 Result<void> create(const std::filesystem::path& file, std::uint64_t bytes) {
   if (bytes == 0 || bytes % kSectorBytes != 0)
     return fail(ErrorCode::kInvalidValue, "a disk's size must be a multiple of 512 bytes and not 0");
+  if (bytes > kLargestBytes) return fail(ErrorCode::kInvalidValue, "a disk of " + std::to_string(bytes) + " bytes is too large");
   auto fd = open_disk(file, O_WRONLY | O_CREAT | O_EXCL);
   if (!fd) return std::unexpected(fd.error());
-  if (::ftruncate(fd->get(), static_cast<off_t>(bytes)) != 0) return std::unexpected(error_of(errno, "size", file));
-  return {};
+  if (::ftruncate(fd->get(), static_cast<off_t>(bytes)) == 0) return {};
+  const auto error = error_of(errno, "size", file);
+  ::unlink(file.c_str());
+  return std::unexpected(error);
 }
 
 Result<void> grow(const std::filesystem::path& file, std::uint64_t bytes) {
@@ -95,6 +102,7 @@ Result<void> grow(const std::filesystem::path& file, std::uint64_t bytes) {
   if (!fd) return std::unexpected(fd.error());
   const auto status = status_of(fd->get(), file);
   if (!status) return std::unexpected(status.error());
+  if (bytes > kLargestBytes) return fail(ErrorCode::kInvalidValue, "a disk of " + std::to_string(bytes) + " bytes is too large");
   if (bytes < static_cast<std::uint64_t>(status->st_size) || bytes % kSectorBytes != 0)
     return fail(ErrorCode::kInvalidValue, "a disk only grows, to a multiple of 512 bytes; it has " + std::to_string(status->st_size));
   if (::ftruncate(fd->get(), static_cast<off_t>(bytes)) != 0) return std::unexpected(error_of(errno, "grow", file));

@@ -58,7 +58,11 @@ Result<void> replace(const std::filesystem::path& file, std::span<const std::uin
     ::unlink(temporary.c_str());
     return written;
   }
-  if (::rename(temporary.c_str(), file.c_str()) != 0) return failed("put in place", file);
+  if (::rename(temporary.c_str(), file.c_str()) != 0) {
+    const auto error = failed("put in place", file);
+    ::unlink(temporary.c_str());
+    return error;
+  }
   sync_directory(file.parent_path());
   return {};
 }
@@ -86,7 +90,9 @@ Result<std::vector<std::uint8_t>> read(const std::filesystem::path& file, std::s
 }
 
 Result<void> make_directory(const std::filesystem::path& directory) {
-  if (::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  if (::mkdir(directory.c_str(), 0700) == 0) return {};
+  struct stat status {};
+  if (errno == EEXIST && ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
   return failed("make directory", directory);
 }
 

@@ -1,4 +1,4 @@
-// libplist behind values.
+// libplist behind values; what is written goes through our own writer.
 #include "daemon/bundle/property_list.hpp"
 
 #include <cstdlib>
@@ -6,6 +6,8 @@
 #include <memory>
 
 #include <plist/plist.h>
+
+#include "daemon/bundle/property_list_writer.hpp"
 
 namespace berth {
 
@@ -15,15 +17,6 @@ using Plist = std::unique_ptr<void, decltype(&plist_free)>;
 
 // A bundle's property lists are below 200 bytes; libplist builds a node for each byte that says so.
 constexpr std::size_t kLargestPropertyList = 64 * 1024;
-
-Bytes to_bytes(plist_t root) {
-  char* text = nullptr;
-  std::uint32_t size = 0;
-  plist_to_bin(root, &text, &size);
-  Bytes bytes(text, text + size);
-  std::free(text); // plist_mem_free is newer than Debian 12's libplist
-  return bytes;
-}
 
 Plist parse(std::span<const std::uint8_t> data) {
   plist_t root = nullptr;
@@ -44,12 +37,9 @@ std::optional<std::uint64_t> unsigned_at(plist_t dictionary, const char* key) {
 } // namespace
 
 Bytes encode_machine_identifier(const MachineIdKey& key) {
-  const Plist root{plist_new_dict(), &plist_free};
-  if (const Ecid* ecid = key.ecid())
-    plist_dict_set_item(root.get(), "ECID", plist_new_uint(ecid->value));
-  else
-    plist_dict_set_item(root.get(), "UUID", plist_new_data(reinterpret_cast<const char*>(key.uuid()->bytes.data()), key.uuid()->bytes.size()));
-  return to_bytes(root.get());
+  if (const Ecid* ecid = key.ecid()) return write_property_list({{"ECID", ecid->value}});
+  const auto& bytes = key.uuid()->bytes;
+  return write_property_list({{"UUID", PropertyListData{{bytes.begin(), bytes.end()}}}});
 }
 
 Result<MachineIdKey> decode_machine_identifier(std::span<const std::uint8_t> data) {
@@ -72,13 +62,10 @@ Result<MachineIdKey> decode_machine_identifier(std::span<const std::uint8_t> dat
 }
 
 Bytes encode_hardware_model(const HardwareModel& model) {
-  const Plist root{plist_new_dict(), &plist_free};
-  plist_dict_set_item(root.get(), "DataRepresentationVersion", plist_new_uint(model.representation_version));
-  plist_dict_set_item(root.get(), "PlatformVersion", plist_new_uint(model.platform_version));
-  plist_t versions = plist_new_array();
-  for (const auto part : model.minimum_supported_os) plist_array_append_item(versions, plist_new_uint(part));
-  plist_dict_set_item(root.get(), "MinimumSupportedOS", versions);
-  return to_bytes(root.get());
+  const auto& version = model.minimum_supported_os;
+  return write_property_list({{"DataRepresentationVersion", model.representation_version},
+                              {"PlatformVersion", model.platform_version},
+                              {"MinimumSupportedOS", PropertyListNumbers{version.begin(), version.end()}}});
 }
 
 Result<HardwareModel> decode_hardware_model(std::span<const std::uint8_t> data) {

@@ -14,7 +14,7 @@ namespace berth {
 
 using Bytes = std::vector<std::uint8_t>;
 
-// The data representation: {ECID: integer} (60 bytes, or 68 from 2^63 on) or {UUID: 16 bytes} (70 bytes).
+// The data representation: {ECID: integer} (60 bytes, 68 from 2^63 on, fewer below 2^32) or {UUID: 16 bytes} (70 bytes).
 Bytes encode_machine_identifier(const MachineIdKey& key);
 
 // Reads either kind. kInvalidValue when it is neither; never throws, whatever the bytes.
