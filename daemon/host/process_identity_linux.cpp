@@ -71,7 +71,10 @@ Result<std::string> boot_id() {
 Result<ProcessStat> stat_of(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
   const auto line = read_small_file(path.c_str());
-  if (!line) return fail(ErrorCode::kNotFound, "there is no process " + std::to_string(pid));
+  // ESRCH: it ended between the open and the read. Anything else, as a daemon out of descriptors, says nothing of it.
+  if (!line && (errno == ENOENT || errno == ESRCH))
+    return fail(ErrorCode::kNotFound, "there is no process " + std::to_string(pid));
+  if (!line) return fail(ErrorCode::kInternal, path + " cannot be read: " + errno_text());
   const auto stat = parse_process_stat(*line);
   if (!stat) return fail(ErrorCode::kInternal, path + " is not of the form that proc(5) describes");
   if (stat->state == 'Z' || stat->state == 'X')
@@ -114,7 +117,9 @@ Result<UniqueFd> open_process(const ProcessIdentity& identity) {
   if (identity.pid <= 0) return fail(ErrorCode::kNotFound, "no process has the pid " + std::to_string(identity.pid));
   UniqueFd process{::pidfd_open(identity.pid, 0)};
   if (!process) {
-    if (errno == ESRCH) return fail(ErrorCode::kNotFound, "there is no process " + std::to_string(identity.pid));
+    // EINVAL: the number belongs to a thread of another process now.
+    if (errno == ESRCH || errno == EINVAL)
+      return fail(ErrorCode::kNotFound, "there is no process " + std::to_string(identity.pid));
     return fail(ErrorCode::kInternal, "process " + std::to_string(identity.pid) + " cannot be watched: " + errno_text());
   }
   // The descriptor comes first: when the pid still has the recorded start time now, then it had it at the open too,

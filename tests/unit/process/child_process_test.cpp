@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/host/process_identity_linux.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace berth {
 namespace {
@@ -70,9 +73,18 @@ TEST(RunToEnd, UnknownProgramIsNamed) {
 }
 
 TEST(SpawnChild, FileThatIsNoProgramIsAnErrorAtOnce) {
-  const auto child = spawn_child({.argv = {"/etc/hostname"}});
-  ASSERT_FALSE(child);
-  EXPECT_EQ(child.error().code, ErrorCode::kUnsupported);
+  const test::TempDir directory;
+  const auto file = directory / "text";
+  std::ofstream{file} << "neither a script nor a binary\n";
+  std::filesystem::permissions(file, std::filesystem::perms{0600});
+  const auto plain = spawn_child({.argv = {file.string()}});
+  ASSERT_FALSE(plain);
+  EXPECT_EQ(plain.error().code, ErrorCode::kUnsupported) << "nobody may execute it";
+
+  std::filesystem::permissions(file, std::filesystem::perms{0700});
+  const auto marked = spawn_child({.argv = {file.string()}});
+  ASSERT_FALSE(marked) << "the error of exec came as an exit";
+  EXPECT_EQ(marked.error().code, ErrorCode::kMachineFailed);
 }
 
 TEST(SpawnChild, IdentityIsThatOfTheProcess) {
