@@ -9,13 +9,15 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <sstream>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include "daemon/host/child_process.hpp"
+#include "daemon/host/process_identity_linux.hpp"
 
 namespace berth {
 
@@ -79,7 +81,13 @@ std::string read_text(const std::string& path) {
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
-UniqueFd open_pidfd(pid_t pid) { return UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))}; }
+// The child waits at the gate and nobody else reaps it, so its pid is its own.
+Result<ProcessHandle> handle_of_child(pid_t pid) {
+  auto identity = identify_process(pid);
+  auto pidfd = identity ? open_process(*identity) : Result<UniqueFd>{std::unexpected(identity.error())};
+  if (!pidfd) return fail(ErrorCode::kMachineFailed, "the new process cannot be watched: " + pidfd.error().detail);
+  return ProcessHandle{std::move(*identity), std::move(*pidfd)};
+}
 
 // Opens the gate and waits until exec has succeeded, which closes the pipe, or has said why not.
 Result<void> let_go(UniqueFd gate, const UniqueFd& error, const std::string& program) {
@@ -119,9 +127,8 @@ Result<ProcessHandle> spawn_process(const SpawnRequest& request) {
   gate->reader.reset();
   error->writer.reset();
 
-  ProcessHandle handle{{pid, start_time_of(pid), boot_id()}, open_pidfd(pid)};
-  auto done = handle.pidfd ? request.record(handle.identity)
-                           : Result<void>{fail(ErrorCode::kMachineFailed, std::string{"pidfd_open: "} + std::strerror(errno))};
+  auto handle = handle_of_child(pid);
+  auto done = handle ? request.record(handle->identity) : Result<void>{std::unexpected(handle.error())};
   if (done) done = let_go(std::move(gate->writer), error->reader, request.arguments[0]);
   if (done) return handle;
   gate->writer.reset(); // a child that still waits ends by this alone
@@ -130,15 +137,9 @@ Result<ProcessHandle> spawn_process(const SpawnRequest& request) {
 }
 
 Result<ProcessHandle> reopen_process(const ProcessIdentity& identity) {
-  const auto gone = [&] { return fail(ErrorCode::kNotFound, "no process " + std::to_string(identity.pid) + " of that start"); };
-  if (identity.boot_id != boot_id()) return gone();
-  ProcessHandle handle{identity, open_pidfd(identity.pid)};
-  if (!handle.pidfd) {
-    if (errno == ESRCH || errno == EINVAL) return gone();
-    return fail(ErrorCode::kMachineFailed, std::string{"pidfd_open: "} + std::strerror(errno));
-  }
-  if (start_time_of(identity.pid) != identity.start_time) return gone();
-  return handle;
+  auto pidfd = open_process(identity);
+  if (!pidfd) return std::unexpected(pidfd.error());
+  return ProcessHandle{identity, std::move(*pidfd)};
 }
 
 bool command_line_contains(const ProcessIdentity& identity, std::string_view text) {
@@ -154,7 +155,7 @@ std::optional<ProcessEnd> reap(const UniqueFd& pidfd) {
                     "signal " + std::to_string(info.si_status) + (name ? " (" + std::string{name} + ")" : "")};
 }
 
-bool kill_process(const UniqueFd& pidfd) { return ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) == 0; }
+bool kill_process(const UniqueFd& pidfd) { return signal_child(pidfd, SIGKILL).has_value(); }
 
 bool kill_and_wait(const UniqueFd& pidfd, int milliseconds) {
   kill_process(pidfd);
@@ -162,25 +163,6 @@ bool kill_and_wait(const UniqueFd& pidfd, int milliseconds) {
   const bool is_gone = ::poll(&poll, 1, milliseconds) == 1;
   if (is_gone) reap(pidfd);
   return is_gone;
-}
-
-std::string boot_id() {
-  std::string text = read_text("/proc/sys/kernel/random/boot_id");
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
-
-std::uint64_t start_time_of(std::int32_t pid) {
-  const std::string text = read_text("/proc/" + std::to_string(pid) + "/stat");
-  const auto end_of_name = text.rfind(')'); // the name may hold anything, parentheses and blanks too
-  if (end_of_name == std::string::npos) return 0;
-  std::istringstream fields{text.substr(end_of_name + 1)};
-  std::string field;
-  for (int number = 3; fields >> field; ++number) {
-    if (number == 3 && (field == "Z" || field == "X")) return 0;
-    if (number == 22) return std::strtoull(field.c_str(), nullptr, 10);
-  }
-  return 0;
 }
 
 } // namespace berth

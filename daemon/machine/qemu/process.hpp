@@ -30,8 +30,7 @@ struct SpawnRequest {
 // The child waits behind a gate until `record` has succeeded. If this daemon dies first, the child sees it and ends.
 Result<ProcessHandle> spawn_process(const SpawnRequest& request);
 
-// kNotFound when the identity names no living process (any more). Invariant: start time is compared after the pidfd is
-// open, so the handle is that very process even if its number was given away meanwhile.
+// kNotFound when the identity names no living process (any more), as open_process(); the handle is that very process.
 Result<ProcessHandle> reopen_process(const ProcessIdentity& identity);
 
 bool command_line_contains(const ProcessIdentity& identity, std::string_view text);
@@ -48,9 +47,5 @@ std::optional<ProcessEnd> reap(const UniqueFd& pidfd);
 bool kill_process(const UniqueFd& pidfd);
 // SIGKILL, and waits for the end, at most `milliseconds`. For starts that failed.
 bool kill_and_wait(const UniqueFd& pidfd, int milliseconds);
-
-std::string boot_id();
-// Field 22 of /proc/<pid>/stat; 0 when there is no such process, or when it is a zombie.
-std::uint64_t start_time_of(std::int32_t pid);
 
 } // namespace berth

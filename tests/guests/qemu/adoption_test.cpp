@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "daemon/host/process_identity_linux.hpp"
 #include "daemon/machine/qemu/process.hpp"
 #include "daemon/machine/qemu/process_record.hpp"
 
@@ -88,7 +89,7 @@ TEST_F(QemuAdoption, KnowsHowTheGuestEndedMeanwhile) {
   }
   EXPECT_EQ(adopted.error().code, ErrorCode::kNotFound);
   EXPECT_EQ(run(driver_->exit_of(spec())).reason, ExitReason::kGuestShutdown);
-  EXPECT_EQ(start_time_of(process.pid), 0U) << "the process is put away";
+  EXPECT_FALSE(identify_process(process.pid)) << "the process is put away";
 }
 
 TEST_F(QemuAdoption, SaysGoneWhenNothingIsKnown) {
@@ -135,7 +136,7 @@ TEST_F(QemuAdoption, TouchesNoStranger) {
   const auto directory = directory_.path() / "run";
   const auto record = *read_run_record(directory);
   auto stranger = record;
-  stranger.process = {::getpid(), start_time_of(::getpid()), boot_id()};
+  stranger.process = *identify_process(::getpid());
   ASSERT_TRUE(write_run_record(directory, stranger));
   EXPECT_EQ(adopt().error().code, ErrorCode::kMachineFailed) << "a process of another kind under the recorded number";
   stranger = record;

@@ -4,6 +4,7 @@
 
 #include <sys/mount.h>
 
+#include "daemon/host/process_identity_linux.hpp"
 #include "daemon/machine/qemu/process.hpp"
 
 namespace berth {
@@ -17,7 +18,7 @@ TEST_F(QemuLife, EndsWhenAskedByThePowerButton) {
   ASSERT_TRUE(waits_for_exit());
   EXPECT_EQ(exits_.size(), 1U);
   EXPECT_EQ(exits_[0].reason, ExitReason::kGuestShutdown);
-  EXPECT_EQ(start_time_of(machine_->process().pid), 0U) << "the process is gone";
+  EXPECT_FALSE(identify_process(machine_->process().pid)) << "the process is gone";
   EXPECT_FALSE(machine_->console().write("x"));
   EXPECT_EQ(run(machine_->pause()).error().code, ErrorCode::kMachineUnreachable);
   EXPECT_TRUE(run(machine_->force_stop())) << "already so";
