@@ -32,9 +32,17 @@ Result<int> peek_version(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream.read(header.data(), header.size()) || std::string_view(header.data(), 16) != std::string_view("SQLite format 3\0", 16))
     return fail(ErrorCode::kStorageFailed, file.string() + " is not a store of berth; it was left as it is");
-  // user_version: big-endian, offset 60 (sqlite.org/fileformat.html §1.3).
-  std::uint32_t version = 0;
-  for (int i = 60; i < 64; ++i) version = version << 8 | static_cast<std::uint8_t>(header[static_cast<std::size_t>(i)]);
+  const auto big_endian = [&](std::size_t offset, std::size_t bytes) {
+    std::uint32_t value = 0;
+    for (std::size_t i = offset; i < offset + bytes; ++i) value = value << 8 | static_cast<std::uint8_t>(header[i]);
+    return value;
+  };
+  // Page size, user_version and application_id: sqlite.org/fileformat.html §1.3.
+  const std::uint32_t page_bytes = big_endian(16, 2) == 1 ? 65536 : big_endian(16, 2);
+  const std::uint32_t version = big_endian(60, 4);
+  // One page holds no table: what a crash left of the very first start.
+  if (big_endian(68, 4) != kApplicationId && size > page_bytes)
+    return fail(ErrorCode::kStorageFailed, file.string() + " is the database of another program; it was left as it is");
   if (version > Store::kSchemaVersion)
     return fail(ErrorCode::kStorageFailed, file.string() + " has schema version " + std::to_string(version) + ", this berthd knows up to " +
                                                std::to_string(Store::kSchemaVersion) + "; it was left as it is");

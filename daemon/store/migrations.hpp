@@ -17,8 +17,11 @@ struct Migration {
 // In order; the last one's version is Store::kSchemaVersion.
 const std::vector<Migration>& migrations();
 
-// Looks at the file's header without opening it as a database. kStorageFailed when it is not SQLite's or is from a newer
-// berth; 0 for a file that is absent or empty.
+// Stands in the header of every store of berth: "brth". SQLite files of other programs have another number, or 0.
+inline constexpr std::int64_t kApplicationId = 0x62727468;
+
+// Looks at the file's header without opening it as a database. kStorageFailed when it is not a store of berth or is from a
+// newer one; 0 for a file that is absent or empty.
 Result<int> peek_version(const std::filesystem::path& file);
 
 // Runs what is missing, one transaction each. A file with content is copied first to `<file>.v<old>`.

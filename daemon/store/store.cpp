@@ -47,7 +47,8 @@ Result<Statements> Statements::prepare(Database& database) {
            "DELETE FROM idempotency WHERE uid=?1 AND key=?2",
            "INSERT INTO events(sequence,document) VALUES(?1,?2)",
            "DELETE FROM events WHERE sequence<=?1",
-           "DELETE FROM operations WHERE finished=1 AND number<=(SELECT max(number) FROM operations)-?1",
+           // By rank, not by difference of numbers: an upsert takes a number of AUTOINCREMENT each time, so numbers have gaps.
+           "DELETE FROM operations WHERE finished=1 AND number<=(SELECT number FROM operations WHERE finished=1 ORDER BY number DESC LIMIT 1 OFFSET ?1)",
        }) {
     auto statement = database.prepare(sql);
     if (!statement) return std::unexpected(statement.error());
@@ -156,7 +157,7 @@ std::vector<Outcome> Store::Impl::write_group(Statements& sql, std::deque<Job>& 
 void Store::Impl::trim(Statements& sql) {
   if (last_sequence > options.keep_events)
     (void)sql.trim_events.bind(1, static_cast<std::int64_t>(last_sequence - options.keep_events)).run();
-  (void)sql.trim_operations.bind(1, static_cast<std::int64_t>(options.keep_operations * 2)).run();
+  (void)sql.trim_operations.bind(1, static_cast<std::int64_t>(options.keep_operations)).run();
 }
 
 void Store::Impl::write_until_end(Statements sql) {
@@ -185,6 +186,11 @@ Result<std::unique_ptr<Store>> Store::open(EventLoop& loop, StoreOptions options
   if (auto version = peek_version(options.file); !version) return std::unexpected(version.error());
   auto database = Database::open(options.file, options.vfs, Database::Mode::kReadWrite);
   if (!database) return std::unexpected(database.error());
+  // Before WAL, so that it stands in the file itself as soon as the file has a page.
+  const auto application = database->number("PRAGMA application_id");
+  if (!application) return std::unexpected(application.error());
+  if (*application != kApplicationId)
+    if (auto done = database->execute("PRAGMA application_id=" + std::to_string(kApplicationId)); !done) return std::unexpected(done.error());
   for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-1024"})
     if (auto done = database->execute(sql); !done) return std::unexpected(done.error());
   auto check = database->prepare("PRAGMA quick_check(1)");
@@ -257,7 +263,8 @@ Result<StoredState> Store::load() {
       load_all(database, "SELECT document FROM snapshots", state.snapshots, document(codec::decode_snapshot)),
       load_all(database, "SELECT document FROM idempotency", state.idempotency, document(codec::decode_idempotency)),
       load_all(database,
-               "SELECT document FROM operations WHERE finished=0 OR number>(SELECT max(number) FROM operations)-" + limit + " ORDER BY number",
+               "SELECT document FROM operations WHERE finished=0 OR number IN (SELECT number FROM operations WHERE finished=1 ORDER BY number DESC LIMIT " +
+                   limit + ") ORDER BY number",
                state.operations, document(codec::decode_operation)),
       load_all(database, "SELECT sequence,document FROM (SELECT * FROM events ORDER BY sequence DESC LIMIT " + events + ") ORDER BY sequence",
                state.recent_events, event_row),
