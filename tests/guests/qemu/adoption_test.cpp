@@ -1,3 +1,4 @@
+// Real guests over the end of their daemon: adopted, found dead, or silent.
 #include "tests/guests/qemu/qemu_guest.hpp"
 
 #include <csignal>

@@ -1,3 +1,4 @@
+// The life of real guests: stop, pause, save, memory, console.
 #include "tests/guests/qemu/qemu_guest.hpp"
 
 #include <csignal>

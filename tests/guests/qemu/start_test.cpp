@@ -1,3 +1,4 @@
+// Real guests come up as they were asked for, or leave nothing behind.
 #include "tests/guests/qemu/qemu_guest.hpp"
 
 #include <csignal>

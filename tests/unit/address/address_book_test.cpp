@@ -1,3 +1,4 @@
+// Which address of which source is a VM's, and since when.
 #include "daemon/address/address_book.hpp"
 
 #include <string>

@@ -1,3 +1,4 @@
+// The ARP table of macOS as its routing dump gives it.
 #include "daemon/address/arp_dump.hpp"
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// macOS's dhcpd_leases, with all that is odd in real ones.
 #include "daemon/address/dhcpd_leases.hpp"
 
 #include <fstream>

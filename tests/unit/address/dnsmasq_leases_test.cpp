@@ -1,3 +1,4 @@
+// dnsmasq's lease file, whole, torn and odd.
 #include "daemon/address/dnsmasq_leases.hpp"
 
 #include <fstream>

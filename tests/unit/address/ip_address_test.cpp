@@ -1,3 +1,4 @@
+// Text and number forms of IP addresses.
 #include "daemon/address/ip_address.hpp"
 
 #include <string>

@@ -1,3 +1,4 @@
+// A lease file is read again whenever dnsmasq replaces it.
 #include "daemon/address/lease_file_linux.hpp"
 
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// rtnetlink's neighbour messages as bytes.
 #include "daemon/address/neighbour_message.hpp"
 
 #include <linux/neighbour.h>

@@ -1,3 +1,4 @@
+// Helper processes: started, watched, ended.
 #include "daemon/host/child_process.hpp"
 
 #include <fcntl.h>

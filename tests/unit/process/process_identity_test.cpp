@@ -1,3 +1,4 @@
+// Telling a process from a later one of the same pid.
 #include "daemon/host/process_identity_linux.hpp"
 
 #include <signal.h>

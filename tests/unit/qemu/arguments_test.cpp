@@ -1,3 +1,4 @@
+// QEMU's command line for each kind of machine.
 #include "daemon/machine/qemu/arguments.hpp"
 
 #include <algorithm>

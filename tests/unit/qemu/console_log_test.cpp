@@ -1,3 +1,4 @@
+// The console's log keeps offsets when its begin is let go.
 #include "daemon/machine/qemu/console_log.hpp"
 
 #include <fstream>

@@ -1,3 +1,4 @@
+// QEMU's process: spawned behind its record, reaped once.
 #include "daemon/machine/qemu/process.hpp"
 
 #include <csignal>

@@ -1,3 +1,4 @@
+// QMP commands: answered, late, or cut off.
 #include "daemon/machine/qemu/qmp_client.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// QMP lines, split and joined as sockets do.
 #include "daemon/machine/qemu/qmp_codec.hpp"
 
 #include <gtest/gtest.h>
