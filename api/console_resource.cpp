@@ -1,6 +1,6 @@
 // The serial console: a WebSocket for people, a log by offset for scripts.
 #include "api/answer.hpp"
-#include "daemon/machine/qemu/console_log.hpp"
+#include "daemon/machine/console_log.hpp"
 
 namespace berth::api {
 

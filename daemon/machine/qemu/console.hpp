@@ -6,7 +6,7 @@
 #include <string>
 
 #include "daemon/machine/machine.hpp"
-#include "daemon/machine/qemu/console_log.hpp"
+#include "daemon/machine/console_log.hpp"
 #include "daemon/machine/qemu/file_watch.hpp"
 
 namespace berth {

@@ -7,7 +7,7 @@
 
 #include "daemon/machine/machine.hpp"
 #include "daemon/machine/qemu/arguments.hpp"
-#include "daemon/machine/qemu/console_log.hpp"
+#include "daemon/machine/console_log.hpp"
 #include "daemon/machine/qemu/process.hpp"
 
 namespace berth {

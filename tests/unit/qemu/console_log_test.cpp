@@ -1,5 +1,5 @@
 // The console's log keeps offsets when its begin is let go.
-#include "daemon/machine/qemu/console_log.hpp"
+#include "daemon/machine/console_log.hpp"
 
 #include <fstream>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // The begin of the log is where its data begins (SEEK_DATA): no second file can disagree with it.
-#include "daemon/machine/qemu/console_log.hpp"
+#include "daemon/machine/console_log.hpp"
 
 #include <algorithm>
 #include <cerrno>
