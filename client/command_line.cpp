@@ -1,6 +1,7 @@
 // Global options, parsing, and the way to an exit code.
 #include "client/command_line.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <map>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "client/error_text.hpp"
 #include "client/format.hpp"
+#include "client/table.hpp"
 #include "client/validators.hpp"
 
 namespace berth::cli {
@@ -28,6 +30,31 @@ OutputFormat format_of(const std::string& name) {
   if (name == "yaml") return OutputFormat::kYaml;
   if (name == "name") return OutputFormat::kName;
   return OutputFormat::kTable;
+}
+
+// The command that was meant, as far as it was understood: "berth mid set".
+std::string path_of(const CLI::App& root) {
+  std::string path = root.get_name();
+  for (auto parsed = root.get_subcommands(); !parsed.empty(); parsed = parsed.front()->get_subcommands())
+    path += " " + parsed.front()->get_name();
+  return path;
+}
+
+// CLI11 misses the subcommand first, and says nothing of the word that was not understood as one.
+std::string what_is_wrong(const CLI::App& root, const CLI::ParseError& error) {
+  const auto unknown = root.remaining(true);
+  const bool is_command_missing = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+  const bool is_about_them = is_command_missing || error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+  if (unknown.empty() || !is_about_them) {
+    std::string text = error.what();
+    if (text.starts_with("A subcommand")) text.front() = 'a';
+    return text;
+  }
+  // The option is what was mistyped, the rest may be its value.
+  const auto option = std::find_if(unknown.begin(), unknown.end(), [](const std::string& each) { return each.starts_with("-"); });
+  if (option != unknown.end()) return "there is no option " + *option;
+  if (is_command_missing) return "there is no command '" + unknown.front() + "'";
+  return "'" + unknown.front() + "' is too much here";
 }
 
 } // namespace
@@ -80,8 +107,12 @@ int CommandLine::run(int argument_count, const char* const* arguments, std::ostr
   try {
     app_->parse(argument_count, arguments);
   } catch (const CLI::ParseError& error) {
-    const int code = app_->exit(error, out, err);
-    return static_cast<int>(code == 0 ? ExitCode::kOk : ExitCode::kUsage);
+    if (error.get_exit_code() == 0) { // --help and --version
+      app_->exit(error, out, err);
+      return static_cast<int>(ExitCode::kOk);
+    }
+    err << "berth: " << printable(what_is_wrong(*app_, error)) << "\n  hint: " << path_of(*app_) << " --help\n";
+    return static_cast<int>(ExitCode::kUsage);
   }
   if (!chosen_.action()) return static_cast<int>(ExitCode::kUsage);
   options_.format = format_of(format_);

@@ -137,21 +137,28 @@ std::string bash_script(const std::vector<Node>& nodes) {
   return "# bash completion for berth: eval \"$(berth completion bash)\"\n"
          "_berth() {\n"
          "  local here=berth word choices= flags= kinds= values= takes_value= kind\n"
-         "  local current=\"${COMP_WORDS[COMP_CWORD]}\" last=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-         "  local before=(\"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n" +
+         "  local line=\"${COMP_LINE:0:COMP_POINT}\" current= last= before\n"
+         // Not COMP_WORDS: readline breaks words at the ':' of keys and the '=' of options, too.
+         "  read -ra before <<<\"$line\"\n"
+         "  case \"$line\" in *[[:space:]]) ;; *) current=\"${before[-1]}\"; unset 'before[-1]' ;; esac\n"
+         "  last=\"${before[-1]}\"; before=(\"${before[@]:1}\")\n"
+         "  case \"$current\" in -*=*) last=\"${current%%=*}\" current=\"${current#*=}\" ;; esac\n" +
          shell_body(nodes) +
          "  if [ -n \"$takes_value\" ]; then\n"
-         "    if [ -n \"$values\" ]; then COMPREPLY=($(compgen -W \"$values\" -- \"$current\")); else COMPREPLY=($(compgen -f -- "
-         "\"$current\")); fi\n"
+         "    if [ -n \"$values\" ]; then COMPREPLY=($(compgen -W \"$values\" -- \"$current\")); else compopt -o default; fi\n"
          "    return\n"
          "  fi\n"
          "  case \"$current\" in -*) choices=\"$flags " +
          option_names(nodes.front()) +
          "\" kinds= ;; esac\n"
          "  for kind in $kinds; do choices=\"$choices $(berth __names \"$kind\" 2>/dev/null)\"; done\n"
+         "  if [ -z \"$choices$kinds\" ]; then compopt -o default; return; fi\n"
          "  COMPREPLY=($(compgen -W \"$choices\" -- \"$current\"))\n"
+         // Readline replaces only what stands after the last ':'.
+         "  local stays=\"${current%\"${current##*:}\"}\"\n"
+         "  case \"$COMP_WORDBREAKS\" in *:*) COMPREPLY=(\"${COMPREPLY[@]#\"$stays\"}\") ;; esac\n"
          "}\n"
-         "complete -o default -F _berth berth\n";
+         "complete -F _berth berth\n";
 }
 
 std::string zsh_script(const std::vector<Node>& nodes) {

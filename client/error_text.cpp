@@ -85,13 +85,13 @@ std::vector<std::string> problem_hints(const ClientError& error) {
   return {};
 }
 
+} // namespace
+
 std::string headline(const ClientError& error) {
   std::string text = "berth: " + (error.message.empty() ? std::string{"failed"} : error.message);
   if (!error.code.empty()) text += " [" + error.code + "]";
   return text + "\n";
 }
-
-} // namespace
 
 std::vector<std::string> hints(const ClientError& error) {
   switch (error.kind) {

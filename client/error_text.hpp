@@ -12,6 +12,9 @@ namespace berth::cli {
 // Several lines, each ended; the first begins with "berth: ".
 std::string error_text(const client::ClientError& error);
 
+// The first of them: what happened.
+std::string headline(const client::ClientError& error);
+
 // What to do, most useful first; empty when there is nothing better than to read the detail.
 std::vector<std::string> hints(const client::ClientError& error);
 

@@ -1,5 +1,6 @@
 // ip: the addresses of a guest, for people and for `ssh $(berth ip web)`. leases: the host's own table.
 #include <chrono>
+#include <map>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -39,6 +40,29 @@ ExitCode show_addresses(Session& session, const std::string& name, const std::st
   return wait.count() > 0 ? ExitCode::kTimeout : ExitCode::kRefused;
 }
 
+// People know their VMs by name; the API's lease has the id.
+ExitCode show_leases(Session& session) {
+  auto leases = session.daemon.list("/v1/leases");
+  if (!leases) return fail(session, leases.error());
+  const bool is_table = session.options.format == OutputFormat::kTable || session.options.format == OutputFormat::kWide;
+  if (is_table && !leases->empty()) {
+    const auto vms = session.daemon.list("/v1/vms");
+    if (!vms) return fail(session, vms.error());
+    std::map<std::string, std::string> names;
+    for (const auto& each : *vms) {
+      const Json vm = parse_document(each);
+      names.emplace(text(vm, "id"), text(vm, "name"));
+    }
+    for (auto& each : *leases) {
+      Json lease = parse_document(each);
+      if (const auto found = names.find(text(lease, "vm")); found != names.end()) lease["vm"] = found->second;
+      each = to_json_line(lease);
+    }
+  }
+  print_items(session, lease_kind(), *leases);
+  return ExitCode::kOk;
+}
+
 } // namespace
 
 void add_address_commands(CLI::App& app, Chosen& chosen) {
@@ -51,8 +75,7 @@ void add_address_commands(CLI::App& app, Chosen& chosen) {
   command->add_option("--wait", options->wait, "Wait so long for a first address: 30, 2m (at most 5m)")->check(is_duration);
   chosen.on(command, [options](Session& session) { return show_addresses(session, options->name, options->wait); });
 
-  chosen.on(app.add_subcommand("leases", "DHCP leases of this host, strangers' included"),
-            [](Session& session) { return list(session, lease_kind(), "/v1/leases"); });
+  chosen.on(app.add_subcommand("leases", "DHCP leases of this host, strangers' included"), show_leases);
 }
 
 } // namespace berth::cli

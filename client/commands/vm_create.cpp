@@ -88,7 +88,7 @@ void add_options(CLI::App& command, CreateOptions& options) {
   command.add_option("--disk-image", options.disk_image, "What the disk begins as: a file, or an image");
   CLI::Option* kernel = command.add_option("--kernel", options.kernel, "Boot this kernel: a file, or an image");
   command.add_option("--initramfs", options.initramfs, "With --kernel: a file, or an image")->needs(kernel);
-  command.add_option("--cmdline", options.command_line, "With --kernel: its command line")->needs(kernel);
+  command.add_option("--cmdline,--command-line", options.command_line, "With --kernel: its command line")->needs(kernel);
   command.add_flag("--efi", options.is_efi, "Boot the disk by firmware (the default with --disk-image)")->excludes(kernel);
   command.add_option("--network", options.network, "Network")
       ->check(CLI::IsMember(std::vector<std::string>{"nat", "user", "none"}));

@@ -6,6 +6,7 @@
 
 #include "client/command_line.hpp"
 #include "client/commands/kinds.hpp"
+#include "client/error_text.hpp"
 #include "client/progress.hpp"
 #include "client/validators.hpp"
 
@@ -46,7 +47,9 @@ void add_list(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<ListOptions>();
   CLI::App* command = app.add_subcommand("ls", "List VMs");
   command->add_option("vms", options->names, "Only these, by name or id");
-  command->add_option("--state", options->state, "Only VMs in this state");
+  command->add_option("--state", options->state, "Only VMs in this state")
+      ->check(CLI::IsMember(std::vector<std::string>{"creating", "stopped", "starting", "running", "pausing", "paused", "resuming", "saving",
+                                                     "suspended", "restoring", "stopping", "failed", "unreachable", "quarantined"}));
   command->add_option("--guest", options->guest, "Only this kind of guest")
       ->check(CLI::IsMember(std::vector<std::string>{"linux", "macos"}));
   command->add_option("-l,--label", options->labels, "Only VMs with this label: KEY or KEY=VALUE; all must hold")
@@ -123,7 +126,7 @@ void add_set(CLI::App& app, Chosen& chosen) {
       ->check(CLI::IsMember(std::vector<std::string>{"nat", "user", "none"}));
   command->add_option("--mac", options->mac_address, "MAC address (at rest)");
   command->add_option_function<std::string>(
-      "--cmdline",
+      "--cmdline,--command-line",
       [options](const std::string& line) {
         options->command_line = line;
         options->changes_command_line = true;
@@ -156,6 +159,11 @@ ExitCode remove_vm(Session& session, const std::string& name, bool is_forced) {
   }
   const auto change = session.daemon.delete_vm(name, wait_of(session, progress));
   progress.clear();
+  if (!change && change.error().code == "state_conflict") {
+    session.err << headline(change.error()) << "  hint: shut it down first: berth stop " << name
+                << "\n  hint: or end it as if the plug were pulled, and delete it: berth rm -f " << name << '\n';
+    return exit_code_of(change.error());
+  }
   return report(session, vm_kind(), name, change, {"deleted", "{} is gone already", "deleting"});
 }
 

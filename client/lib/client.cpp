@@ -103,8 +103,31 @@ Client::~Client() = default;
 
 const ClientOptions& Client::options() const { return impl_->options; }
 
+namespace {
+
+// What the daemon would refuse as a hostile path is only a name that nothing can have.
+std::optional<ClientError> impossible_name(std::string_view target) {
+  std::string_view rest = target.substr(0, target.find('?'));
+  while (!rest.empty()) {
+    rest.remove_prefix(1); // the '/'
+    const std::string_view segment = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(segment.size());
+    if (!segment.empty() && segment != "." && segment != ".." && !segment.contains("%2F")) continue;
+    ClientError error;
+    error.kind = ErrorKind::kProblem;
+    error.status = 404;
+    error.code = "not_found";
+    error.message = error.detail = segment.empty() ? "an empty name names nothing" : "nothing is named so: a name is not '.' or '..', and has no '/'";
+    return error;
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
 Result<Reply> Client::request(std::string_view method, std::string_view target, std::string_view body, const Headers& headers,
                               Milliseconds extra_time) {
+  if (auto error = impossible_name(target)) return std::unexpected(std::move(*error));
   const HttpRequest request{std::string{method}, std::string{target}, std::string{body}, headers};
   auto reply = impl_->send(request, extra_time);
   if (!reply || reply->status < 400) return reply;

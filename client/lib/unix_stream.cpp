@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -22,6 +23,13 @@ constexpr int kSendFlags = MSG_NOSIGNAL;
 #else
 constexpr int kSendFlags = 0; // macOS: SO_NOSIGPIPE instead, see prepare()
 #endif
+
+// connect(2) refuses a plain file as it refuses a socket without a listener.
+int told_apart(int error_number, const std::string& path) {
+  struct stat facts {};
+  const bool is_other = error_number == ECONNREFUSED && ::stat(path.c_str(), &facts) == 0 && !S_ISSOCK(facts.st_mode);
+  return is_other ? ENOTSOCK : error_number;
+}
 
 // A listener whose backlog is full makes connect(2) wait; SO_SNDTIMEO bounds that wait for Unix sockets.
 void prepare(int fd, Milliseconds timeout) {
@@ -66,6 +74,15 @@ ClientError connect_error(int error_number, const std::string& path) {
       error.kind = ErrorKind::kDenied;
       error.message = "this user may not open " + path;
       break;
+    case ENAMETOOLONG:
+      error.kind = ErrorKind::kSocketAbsent;
+      error.message = "a socket's path has at most " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes, and this one has " +
+                      std::to_string(path.size()) + ": " + path;
+      break;
+    case ENOTSOCK:
+      error.kind = ErrorKind::kSocketAbsent;
+      error.message = path + " is no socket";
+      break;
     case EAGAIN:
     case ETIMEDOUT:
       error.kind = ErrorKind::kTimeout;
@@ -91,7 +108,7 @@ Result<UnixStream> UnixStream::connect(const std::string& path, Milliseconds tim
   UnixStream stream{fd};
   prepare(fd, timeout);
   if (const int error_number = connect_retrying(fd, address); error_number != 0)
-    return std::unexpected(connect_error(error_number, path));
+    return std::unexpected(connect_error(told_apart(error_number, path), path));
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
   return stream;
 }

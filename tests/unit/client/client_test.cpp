@@ -48,8 +48,20 @@ TEST(Client, ReadsAVm) {
 
 TEST(Client, EncodesWhateverAUserCallsAVm) {
   FakeDaemon daemon{{json_answer(200, kVm)}};
-  ASSERT_TRUE(client_of(daemon).vm("a/../b c"));
-  EXPECT_THAT(daemon.requests().at(0), StartsWith("GET /v1/vms/a%2F..%2Fb%20c HTTP/1.1\r\n"));
+  ASSERT_TRUE(client_of(daemon).vm("a?b c#%"));
+  EXPECT_THAT(daemon.requests().at(0), StartsWith("GET /v1/vms/a%3Fb%20c%23%25 HTTP/1.1\r\n"));
+}
+
+TEST(Client, NamesThatNoPathCanCarryAreNotSent) {
+  FakeDaemon daemon{{json_answer(200, kVm)}};
+  for (const char* name : {"", ".", "..", "a/b", "../host", "/"}) {
+    const auto vm = client_of(daemon).vm(name);
+    ASSERT_FALSE(vm) << name;
+    EXPECT_EQ(vm.error().kind, ErrorKind::kProblem) << name;
+    EXPECT_EQ(vm.error().code, "not_found") << name;
+  }
+  ASSERT_FALSE(client_of(daemon).start("", {}));
+  EXPECT_TRUE(daemon.requests().empty());
 }
 
 TEST(Client, GivesHeadersByAnyCase) {

@@ -171,6 +171,39 @@ TEST(CommandLine, AWrongCommandLineIsTwo) {
   }
 }
 
+TEST(CommandLine, AWrongWordIsNamed) {
+  const auto error_of = [](std::vector<std::string> words) { return run("/nonexistent/berthd.sock", std::move(words)).err; };
+  EXPECT_EQ(error_of({"frob"}), "berth: there is no command 'frob'\n  hint: berth --help\n");
+  EXPECT_EQ(error_of({"--frob"}), "berth: there is no option --frob\n  hint: berth --help\n");
+  EXPECT_EQ(error_of({"create", "x", "--frob", "12"}), "berth: there is no option --frob\n  hint: berth create --help\n");
+  EXPECT_EQ(error_of({"mid", "frob"}), "berth: 'frob' is too much here\n  hint: berth mid --help\n");
+  EXPECT_EQ(error_of({}), "berth: a subcommand is required\n  hint: berth --help\n");
+  EXPECT_EQ(error_of({"start"}), "berth: vms is required\n  hint: berth start --help\n");
+}
+
+TEST(CommandLine, ARunningVmIsNotDeletedAndTheWaysAreNamed) {
+  FakeDaemon daemon{{problem_answer(
+      409, R"({"code":"state_conflict","detail":"web is running","status":409,"state":"running","allowed_actions":["pause"]})")}};
+  const auto outcome = run(daemon.socket_path(), {"rm", "web"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err, "berth: web is running [state_conflict]\n"
+                         "  hint: shut it down first: berth stop web\n"
+                         "  hint: or end it as if the plug were pulled, and delete it: berth rm -f web\n");
+}
+
+TEST(CommandLine, LeasesNameTheirVms) {
+  const std::string lease = R"({"vm":"id-of-web","mac_address":"02:00:00:00:00:01","ip":"192.168.64.12","hostname":null,)"
+                            R"("source":"dnsmasq_lease","expires_at":null})";
+  const std::string page = R"({"items":[)" + lease + R"(],"next_cursor":null})";
+  FakeDaemon daemon{{json_answer(200, page), json_answer(200, R"({"items":[)" + vm_text("web", "running") + R"(],"next_cursor":null})")}};
+  const auto outcome = run(daemon.socket_path(), {"leases"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("  web  "));
+  EXPECT_THAT(outcome.out, ::testing::Not(HasSubstr("id-of-web")));
+  FakeDaemon again{{json_answer(200, page)}};
+  EXPECT_THAT(run(again.socket_path(), {"leases", "-o", "json"}).out, HasSubstr("\"vm\": \"id-of-web\"")) << "JSON is the API's own";
+}
+
 TEST(CommandLine, NoDaemonIsThree) {
   const auto outcome = run("/nonexistent/berthd.sock", {"ls"});
   EXPECT_EQ(outcome.code, 3);
