@@ -183,7 +183,7 @@ std::optional<Response> Connection::judge() {
   if (match->route == nullptr && match->allow.empty()) return problem(Error{ErrorCode::kNotFound, "there is no such route"}, request_);
   if (match->route == nullptr || (is_live && request_.is_head)) {
     const std::string allow = match->route != nullptr ? "GET" : match->allow;
-    return problem(Error{ErrorCode::kMethodNotAllowed, "this route does not have this method"}.with("allowed_methods", {allow}), request_).with("Allow", allow);
+    return problem(Error{ErrorCode::kMethodNotAllowed, "this route does not have this method"}, request_).with("Allow", allow);
   }
   route_ = match->route;
   if (auto refusal = judge_access()) return refusal;

@@ -70,7 +70,9 @@ Result<std::vector<NamedValue>> decode_query(std::string_view raw) {
     if (!name) return std::unexpected(std::move(name.error()));
     auto value = decode(equals == std::string_view::npos ? std::string_view{} : item.substr(equals + 1));
     if (!value) return std::unexpected(std::move(value.error()));
-    if (std::ranges::any_of(values, [&](const NamedValue& each) { return each.name == *name; }))
+    // Filters that mean "all of these" are made to be repeated.
+    const bool may_repeat = *name == "label" || *name == "type";
+    if (!may_repeat && std::ranges::any_of(values, [&](const NamedValue& each) { return each.name == *name; }))
       return bad_target("has the same query parameter twice");
     values.push_back({std::move(*name), std::move(*value)});
   }

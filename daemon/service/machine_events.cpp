@@ -48,6 +48,7 @@ Task<void> PowerService::handle_exit(VmHandle vm, MachineExit exit) {
   context_.addresses.untrack(vm->record);
   context_.network.detach(vm->record.id);
   vm->tap.clear();
+  vm->addresses.clear(); // what a stopped machine had is nobody's answer
   {
     const auto lock = co_await vm->mutex.lock();
     if (!vm->is_gone && is_active(vm->record.status.state)) {

@@ -8,6 +8,8 @@ namespace berth {
 
 namespace {
 
+// A guest that still boots loses the request, as a machine loses the press of its button; so it is made again.
+constexpr Duration kAskAgain{2'000};
 constexpr Duration kGoneDeadline{10'000}; // from SIGKILL to the end of the process: more means a host in trouble
 
 Error no_machine(const VmEntry& vm) {
@@ -109,11 +111,17 @@ Task<Result<Accepted>> PowerService::stop(VmHandle vm, StopOptions options, Call
 // Asks, waits, forces. Returns when the VM is known to be at rest.
 Task<Result<void>> PowerService::end_machine(VmHandle vm, std::shared_ptr<OperationControl> control, StopOptions options) {
   if (!options.force && vm->machine) {
-    const auto asked = co_await vm->machine->request_stop();
+    const SteadyTime limit = context_.loop.steady_now() + options.deadline;
+    auto asked = co_await vm->machine->request_stop();
     if (asked) {
       crash_point("stop.2_requested");
       operations_.progress(control->id, 0.3, "waiting for the guest to shut down");
-      if (co_await wait_until_inactive(vm, options.deadline)) co_return Result<void>{};
+    }
+    while (asked) {
+      const auto left = std::chrono::ceil<Duration>(limit - context_.loop.steady_now());
+      if (co_await wait_until_inactive(vm, std::min(left, kAskAgain))) co_return Result<void>{};
+      if (left <= kAskAgain || control->is_cancelled || !vm->machine) break;
+      asked = co_await vm->machine->request_stop();
     }
     if (control->is_cancelled) co_return fail(ErrorCode::kCancelled, "the stop was cancelled");
     operations_.progress(control->id, 0.7, asked ? "the guest did not shut down in time: forcing" : "the guest cannot be asked: forcing");

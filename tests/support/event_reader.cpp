@@ -66,18 +66,33 @@ struct EventReader::Impl {
     if (status != 200) return fail(ErrorCode::kInvalidValue, "the stream was refused with status " + std::to_string(status));
     report(contract->check_response("GET", target, status, fields_of(parser.get()), {}), "GET", target);
     parser.eager(true);
+    feed(); // what came with the head
     return {};
   }
 
+  // Beast's own read would keep what it has parsed until the next bytes come: the parser is fed by hand.
   void start_reading() {
     is_reading = true;
     has_read = false;
-    http::async_read_some(connection.socket, buffer, parser, [this](error_code error, std::size_t) {
+    constexpr std::size_t kPiece = 64 * 1024;
+    connection.socket.async_read_some(buffer.prepare(kPiece), [this](error_code error, std::size_t size) {
       is_reading = false;
       has_read = true;
-      take_body();
+      buffer.commit(size);
+      feed();
       if (error || parser.is_done()) has_ended = true;
     });
+  }
+
+  void feed() {
+    while (buffer.size() > 0 && !parser.is_done()) {
+      error_code error;
+      const std::size_t used = parser.put(buffer.data(), error);
+      buffer.consume(used);
+      if (error && error != http::error::need_more) has_ended = true;
+      if (used == 0 || has_ended) break;
+    }
+    take_body();
   }
 
   // The parser appends to the body of its message; what is there is taken out, so that it does not grow for ever.

@@ -1,0 +1,129 @@
+// What an earlier daemon left: guests, queues, half-made things.
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/test_daemon.hpp"
+
+namespace berth::test {
+namespace {
+
+using Json = nlohmann::json;
+const Headers kWait{{"Prefer", "wait=10"}};
+
+VmId id_of(const Json& vm) { return *VmId::parse(vm["id"].get<std::string>()); }
+
+TEST(Recovery, GuestsRunOnAndAreTakenBack) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  const auto vm = make_vm(api, daemon, "one");
+  const auto pid = api.post("/v1/vms/one/start", Json::object(), kWait).json()["vm"]["status"]["pid"];
+  for (const bool is_polite : {true, false}) {
+    is_polite ? daemon.restart() : (daemon.kill(), daemon.start());
+    auto later = daemon.client();
+    EXPECT_EQ(wait_for_state(later, "one", "running")["status"]["pid"], pid);
+    EXPECT_TRUE(daemon.host().is_running(id_of(vm)));
+  }
+  auto later = daemon.client();
+  EXPECT_EQ(later.post("/v1/vms/one/stop", {{"mode", "force"}}, kWait).status, 200);
+}
+
+TEST(Recovery, AGuestThatEndedMeanwhileIsStoppedWithItsReason) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  const auto vm = make_vm(api, daemon, "one");
+  ASSERT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+  daemon.kill();
+  ASSERT_TRUE(daemon.host().shut_down(id_of(vm)));
+  daemon.start();
+  auto later = daemon.client();
+  EXPECT_EQ(wait_for_state(later, "one", "stopped")["status"]["reason"], "guest_shutdown");
+  EXPECT_EQ(later.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+}
+
+TEST(Recovery, ASilentGuestIsUnreachableAndItsIdentityStaysTaken) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  const auto vm = make_vm(api, daemon, "one");
+  ASSERT_EQ(api.post("/v1/vms/one/clone", {{"name", "two"}}, kWait).status, 201);
+  ASSERT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+  daemon.kill();
+  daemon.host().set_silent(id_of(vm), true);
+  daemon.start();
+  auto later = daemon.client();
+  wait_for_state(later, "one", "unreachable");
+  EXPECT_EQ(later.post("/v1/vms/two/start", Json::object(), kWait).code(), "machine_id_in_use");
+  EXPECT_TRUE(daemon.host().is_running(id_of(vm))); // nothing was killed on a guess
+  EXPECT_EQ(later.post("/v1/vms/one/stop", {{"mode", "force"}}, kWait).status, 200);
+  EXPECT_EQ(later.post("/v1/vms/two/start", Json::object(), kWait).status, 200);
+}
+
+TEST(Recovery, TheQueueIsKeptInItsOrder) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  for (const std::string name : {"a", "b", "c", "d"}) make_macos_vm(api, name);
+  ASSERT_EQ(api.post("/v1/vms/a/start", Json::object(), kWait).status, 200);
+  ASSERT_EQ(api.post("/v1/vms/b/start", Json::object(), kWait).status, 200);
+  const auto c = api.post("/v1/vms/c/start", {{"queue", true}}).json()["id"].get<std::string>();
+  const auto d = api.post("/v1/vms/d/start", {{"queue", true}}).json()["id"].get<std::string>();
+  daemon.kill();
+  daemon.start();
+  auto later = daemon.client();
+  wait_for_state(later, "a", "running");
+  wait_for_state(later, "b", "running");
+  EXPECT_EQ(later.get("/v1/operations/" + c).json()["position"], 1);
+  EXPECT_EQ(later.get("/v1/operations/" + d).json()["position"], 2);
+  ASSERT_EQ(later.post("/v1/vms/a/stop", {{"mode", "force"}}, kWait).status, 200);
+  EXPECT_EQ(later.get("/v1/operations/" + c + "?wait=10").json()["state"], "succeeded");
+  EXPECT_EQ(later.get("/v1/operations/" + d).json()["state"], "queued");
+}
+
+TEST(Recovery, AnInterruptedStartIsTold) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  const auto vm = make_vm(api, daemon, "one");
+  daemon.host().set_delays({.start = Duration{60'000}});
+  const auto started = api.post("/v1/vms/one/start").json()["id"].get<std::string>();
+  daemon.kill();
+  daemon.host().crash(id_of(vm)); // had the process come up already, it ends here
+  daemon.host().set_delays({});
+  daemon.start();
+  auto later = daemon.client();
+  EXPECT_EQ(later.get("/v1/operations/" + started + "?wait=10").json()["state"], "interrupted");
+  const auto after = later.get("/v1/vms/one").json()["status"];
+  EXPECT_TRUE(after["state"] == "stopped" || after["state"] == "failed") << after;
+  EXPECT_EQ(later.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+}
+
+TEST(Recovery, StagingIsSweptAndStrangersFilesStay) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  make_vm(api, daemon, "one");
+  daemon.kill();
+  std::filesystem::create_directories(daemon.state_dir() / "staging" / "half");
+  std::ofstream(daemon.state_dir() / "vms" / "notes.txt") << "mine";
+  daemon.start();
+  auto later = daemon.client();
+  EXPECT_EQ(later.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+  EXPECT_TRUE(std::filesystem::is_empty(daemon.state_dir() / "staging"));
+  EXPECT_TRUE(std::filesystem::exists(daemon.state_dir() / "vms" / "notes.txt"));
+}
+
+TEST(Recovery, AutostartComesUpByPriority) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  for (const std::string name : {"a", "b", "c"}) make_macos_vm(api, name);
+  int priority = 0;
+  for (const std::string name : {"a", "b", "c"})
+    ASSERT_EQ(api.patch("/v1/vms/" + name, {{"autostart", true}, {"autostart_priority", ++priority}}, "*").status, 200);
+  daemon.restart();
+  auto later = daemon.client();
+  wait_for_state(later, "c", "running");
+  wait_for_state(later, "b", "running");
+  EXPECT_EQ(later.get("/v1/vms/a").json()["status"]["state"], "stopped");
+  EXPECT_EQ(later.get("/v1/host").json()["quota"]["queued"].size(), 1U);
+}
+
+} // namespace
+} // namespace berth::test
