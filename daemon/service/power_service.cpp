@@ -112,7 +112,7 @@ Task<Result<Accepted>> PowerService::stop(VmHandle vm, StopOptions options, Call
 Task<Result<void>> PowerService::end_machine(VmHandle vm, std::shared_ptr<OperationControl> control, StopOptions options) {
   if (!options.force && vm->machine) {
     const SteadyTime limit = context_.loop.steady_now() + options.deadline;
-    auto asked = co_await vm->machine->request_stop();
+    const auto asked = co_await vm->machine->request_stop();
     if (asked) {
       crash_point("stop.2_requested");
       operations_.progress(control->id, 0.3, "waiting for the guest to shut down");
@@ -121,7 +121,7 @@ Task<Result<void>> PowerService::end_machine(VmHandle vm, std::shared_ptr<Operat
       const auto left = std::chrono::ceil<Duration>(limit - context_.loop.steady_now());
       if (co_await wait_until_inactive(vm, std::min(left, kAskAgain))) co_return Result<void>{};
       if (left <= kAskAgain || control->is_cancelled || !vm->machine) break;
-      asked = co_await vm->machine->request_stop();
+      static_cast<void>(co_await vm->machine->request_stop()); // one was delivered: a failure now changes nothing
     }
     if (control->is_cancelled) co_return fail(ErrorCode::kCancelled, "the stop was cancelled");
     operations_.progress(control->id, 0.7, asked ? "the guest did not shut down in time: forcing" : "the guest cannot be asked: forcing");
