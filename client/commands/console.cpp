@@ -55,7 +55,11 @@ ExitCode open_console(Session& session, const ConsoleOptions& options) {
   auto console = session.daemon.console(options.name, options.offset);
   if (!console) return fail(session, console.error());
   if (::isatty(STDIN_FILENO) == 1 && !session.options.is_quiet) {
-    session.err << "console of " << options.name << "; " << escape->description() << " leaves it\n" << std::flush;
+    session.err << "console of " << options.name << "; " << escape->description() << " leaves it\n";
+    // A guest at rest is silent, and so is its console, until somebody starts it.
+    if (const auto vm = session.daemon.vm(options.name); vm && vm->state != "running")
+      session.err << options.name << " is " << vm->state << ", so nothing may come for now\n";
+    session.err << std::flush;
   }
   const ConsoleStreams streams{
       .input = STDIN_FILENO, .output = STDOUT_FILENO, .idle = parse_duration(options.idle).value_or(client::Milliseconds{0})};

@@ -48,8 +48,9 @@ void add_list(CLI::App& app, Chosen& chosen) {
   CLI::App* command = app.add_subcommand("ls", "List VMs");
   command->add_option("vms", options->names, "Only these, by name or id");
   command->add_option("--state", options->state, "Only VMs in this state")
-      ->check(CLI::IsMember(std::vector<std::string>{"creating", "stopped", "starting", "running", "pausing", "paused", "resuming", "saving",
-                                                     "suspended", "restoring", "stopping", "failed", "unreachable", "quarantined"}));
+      ->check(CLI::IsMember(std::vector<std::string>{"creating", "stopped", "starting", "running", "pausing", "paused",
+                                                     "resuming", "saving", "suspended", "restoring", "stopping", "failed",
+                                                     "unreachable", "quarantined"}));
   command->add_option("--guest", options->guest, "Only this kind of guest")
       ->check(CLI::IsMember(std::vector<std::string>{"linux", "macos"}));
   command->add_option("-l,--label", options->labels, "Only VMs with this label: KEY or KEY=VALUE; all must hold")

@@ -117,7 +117,8 @@ std::optional<ClientError> impossible_name(std::string_view target) {
     error.kind = ErrorKind::kProblem;
     error.status = 404;
     error.code = "not_found";
-    error.message = error.detail = segment.empty() ? "an empty name names nothing" : "nothing is named so: a name is not '.' or '..', and has no '/'";
+    error.message = error.detail =
+        segment.empty() ? "an empty name names nothing" : "nothing is named so: a name is not '.' or '..', and has no '/'";
     return error;
   }
   return std::nullopt;

@@ -139,6 +139,8 @@ private:
     const auto& why = web_.reason();
     if (error == websocket::error::closed && !why.reason.empty())
       reason_.assign(why.reason.data(), why.reason.size());
+    else if ((error == asio::error::eof || error == asio::error::connection_reset) && !is_closing_)
+      reason_ = "the daemon has gone, and may have left the guest running"; // no frame of farewell: it was killed
     else if (error && error != websocket::error::closed && !is_closing_)
       reason_ = error.message();
     error_code ignored;

@@ -26,7 +26,7 @@ constexpr int kSendFlags = 0; // macOS: SO_NOSIGPIPE instead, see prepare()
 
 // connect(2) refuses a plain file as it refuses a socket without a listener.
 int told_apart(int error_number, const std::string& path) {
-  struct stat facts {};
+  struct stat facts{};
   const bool is_other = error_number == ECONNREFUSED && ::stat(path.c_str(), &facts) == 0 && !S_ISSOCK(facts.st_mode);
   return is_other ? ENOTSOCK : error_number;
 }
@@ -76,8 +76,8 @@ ClientError connect_error(int error_number, const std::string& path) {
       break;
     case ENAMETOOLONG:
       error.kind = ErrorKind::kSocketAbsent;
-      error.message = "a socket's path has at most " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes, and this one has " +
-                      std::to_string(path.size()) + ": " + path;
+      error.message = "a socket's path has at most " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
+                      " bytes, and this one has " + std::to_string(path.size()) + ": " + path;
       break;
     case ENOTSOCK:
       error.kind = ErrorKind::kSocketAbsent;

@@ -21,10 +21,14 @@ Result<UniqueFd> lock_machine_id(const std::filesystem::path& directory, const M
   const auto file = directory / name;
   // World-writable, so that another user's daemon meets the same lock; it holds no data.
   UniqueFd fd{::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666)};
-  if (!fd) return fail(ErrorCode::kStorageFailed, "could not open the lock " + file.string() + ": " + std::strerror(errno), file.string());
+  if (!fd)
+    return fail(ErrorCode::kStorageFailed, "could not open the lock " + file.string() + ": " + std::strerror(errno),
+                file.string());
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno == EWOULDBLOCK)
-    return fail(ErrorCode::kMachineIdInUse, "machine identifier " + key.to_string() + " is held by a VM process that this daemon does not own", key.to_string());
+    return fail(ErrorCode::kMachineIdInUse,
+                "machine identifier " + key.to_string() + " is held by a VM process that this daemon does not own",
+                key.to_string());
   return fail(ErrorCode::kStorageFailed, "could not lock " + file.string() + ": " + std::strerror(errno), file.string());
 }
 
@@ -36,7 +40,7 @@ std::filesystem::path default_lock_directory() {
 #endif
   // Sticky and for all, like /run/lock itself: daemons of several users must meet here.
   if (::mkdir(shared.c_str(), 01777) == 0) ::chmod(shared.c_str(), 01777);
-  struct stat status {};
+  struct stat status{};
   if (::lstat(shared.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && ::access(shared.c_str(), W_OK) == 0) return shared;
   return {};
 }
@@ -49,7 +53,8 @@ Result<UniqueFd> lock_state_directory(const std::filesystem::path& file) {
     const auto size = ::pread(fd.get(), text.data(), text.size() - 1, 0);
     std::string pid = size > 0 ? text.data() : "unknown";
     while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    return fail(ErrorCode::kStateConflict, "another berthd (pid " + pid + ") has the state directory " + file.parent_path().string(), pid);
+    return fail(ErrorCode::kStateConflict,
+                "another berthd (pid " + pid + ") has the state directory " + file.parent_path().string(), pid);
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)

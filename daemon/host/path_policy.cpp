@@ -37,7 +37,8 @@ bool is_beneath(const std::filesystem::path& path, std::span<const std::filesyst
 
 Result<UniqueFd> open_allowed(const std::string& text, std::span<const std::filesystem::path> roots) {
   const std::filesystem::path path(text);
-  if (text.size() > 4096 || text.find('\0') != std::string::npos || !path.is_absolute()) return refused(text, "is not an absolute path");
+  if (text.size() > 4096 || text.find('\0') != std::string::npos || !path.is_absolute())
+    return refused(text, "is not an absolute path");
   for (const auto& part : path)
     if (part == "..") return refused(text, "has a .. in it");
   if (!is_beneath(path, roots)) return refused(text, "is outside of the allowed roots");

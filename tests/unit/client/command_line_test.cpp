@@ -195,13 +195,15 @@ TEST(CommandLine, LeasesNameTheirVms) {
   const std::string lease = R"({"vm":"id-of-web","mac_address":"02:00:00:00:00:01","ip":"192.168.64.12","hostname":null,)"
                             R"("source":"dnsmasq_lease","expires_at":null})";
   const std::string page = R"({"items":[)" + lease + R"(],"next_cursor":null})";
-  FakeDaemon daemon{{json_answer(200, page), json_answer(200, R"({"items":[)" + vm_text("web", "running") + R"(],"next_cursor":null})")}};
+  FakeDaemon daemon{
+      {json_answer(200, page), json_answer(200, R"({"items":[)" + vm_text("web", "running") + R"(],"next_cursor":null})")}};
   const auto outcome = run(daemon.socket_path(), {"leases"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("  web  "));
   EXPECT_THAT(outcome.out, ::testing::Not(HasSubstr("id-of-web")));
   FakeDaemon again{{json_answer(200, page)}};
-  EXPECT_THAT(run(again.socket_path(), {"leases", "-o", "json"}).out, HasSubstr("\"vm\": \"id-of-web\"")) << "JSON is the API's own";
+  EXPECT_THAT(run(again.socket_path(), {"leases", "-o", "json"}).out, HasSubstr("\"vm\": \"id-of-web\""))
+      << "JSON is the API's own";
 }
 
 TEST(CommandLine, NoDaemonIsThree) {

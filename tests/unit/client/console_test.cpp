@@ -111,6 +111,14 @@ TEST(Console, CarriesBytesBothWaysUntilTheDaemonCloses) {
   EXPECT_EQ(console->end_reason(), "the VM is deleted");
 }
 
+TEST(Console, ADaemonThatDiesIsSaidToHaveGone) {
+  ConsoleServer server{[](WebSocket& web) { write_message(web, "login: "); }}; // and no frame that closes
+  auto console = server.client().console("alpha");
+  ASSERT_TRUE(console) << console.error().message;
+  EXPECT_EQ(read_to_end(*console), "login: ");
+  EXPECT_EQ(console->end_reason(), "the daemon has gone, and may have left the guest running");
+}
+
 TEST(Console, ClosingItEndsTheServersHalf) {
   std::string last = "nothing";
   {
