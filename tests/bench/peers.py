@@ -39,6 +39,8 @@ class Podman:
         self.socket = os.path.join(self.folder, "s")
         os.makedirs(self.folder)
         self.child = None
+        # Without root podman leaves a process behind that holds its user namespace; the sweep knows it by these.
+        self.environment = {**os.environ, "HOME": self.folder, "XDG_RUNTIME_DIR": self.folder, "TMPDIR": self.folder}
 
     def _command(self, *words):
         # Containers are created and never started, so neither cgroups nor a network are touched.
@@ -48,7 +50,7 @@ class Podman:
     def start(self):
         self._make_image()
         command = self._command("system", "service", "--time=0", f"unix://{self.socket}")
-        self.child = process.start(process.pinned(load.SERVER_CORE, command), f"{self.folder}/log")
+        self.child = process.start(process.pinned(load.SERVER_CORE, command), f"{self.folder}/log", self.environment)
         _wait_for_socket(self.child, self.socket)
         with Connection(self.socket) as connection:
             for number in range(COUNT):
@@ -60,7 +62,7 @@ class Podman:
         rootfs = f"{self.folder}/rootfs.tar"
         with tarfile.open(rootfs, "w") as archive:
             archive.addfile(tarfile.TarInfo("nothing"))
-        process.run(self._command("import", rootfs, "bench:1"))
+        process.run(self._command("import", rootfs, "bench:1"), environment=self.environment)
 
     def count(self, body):
         return len(json.loads(body))

@@ -1,6 +1,7 @@
 """Children of the bench: started pinned or not, ended by their pid, and swept up when the bench ends."""
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -67,15 +68,19 @@ def _is_ours(pid, folder, network):
     try:
         if network is not None and os.readlink(f"/proc/{pid}/ns/net") == network:
             return True
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return os.fsencode(folder) in file.read()
-    except OSError:
+        return any(os.fsencode(folder) in read_bytes(f"/proc/{pid}/{name}") for name in ("cmdline", "environ"))
+    except OSError:  # it has ended, or is another user's
         return False
+
+
+def read_bytes(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def sweep(folder, has_own_network):
     """Ends what still runs for us: guests outlive their daemon by design. Ours is what lives in our own network
-    namespace, or names our folder on its command line."""
+    namespace, or names our folder on its command line or in its environment."""
     network = os.readlink("/proc/self/ns/net") if has_own_network else None
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) != os.getpid() and _is_ours(int(entry), folder, network):
@@ -83,3 +88,20 @@ def sweep(folder, has_own_network):
                 os.kill(int(entry), signal.SIGKILL)
             except ProcessLookupError:
                 pass
+
+
+def remove_folder(folder):
+    """Also with what is written in folders that are read-only, as podman's layers are."""
+    def make_writable(_function, path, _error):
+        try:
+            os.chmod(os.path.dirname(path), 0o700)
+            if not os.path.isdir(path):
+                os.unlink(path)
+        except OSError:
+            pass
+
+    for _ in range(2):  # the second time everything is writable
+        shutil.rmtree(folder, onerror=make_writable)
+        if not os.path.exists(folder):
+            return
+    print(f"bench: could not remove {folder}", flush=True)
