@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -104,8 +105,14 @@ void CommandLine::add_global_options() {
 }
 
 int CommandLine::run(int argument_count, const char* const* arguments, std::ostream& out, std::ostream& err) {
+  std::vector<const char*> words{arguments, arguments + argument_count};
+  // "berth help start" is what other programs have taught: berth start --help.
+  if (words.size() > 1 && std::string_view{words[1]} == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back("--help");
+  }
   try {
-    app_->parse(argument_count, arguments);
+    app_->parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) { // --help and --version
       app_->exit(error, out, err);
@@ -124,7 +131,10 @@ int CommandLine::run(int argument_count, const char* const* arguments, std::ostr
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   Session session{daemon, options_, out, err, ::isatty(STDERR_FILENO) == 1, now};
   try {
-    return static_cast<int>(chosen_.action()(session));
+    const ExitCode code = chosen_.action()(session);
+    if (out.flush() || code != ExitCode::kOk) return static_cast<int>(code);
+    err << "berth: the output could not be written\n"; // a full disk, say: a script must not take the rest for all
+    return static_cast<int>(ExitCode::kProtocol);
   } catch (const std::exception& error) {
     err << "berth: a bug of ours: " << error.what() << '\n';
     return static_cast<int>(ExitCode::kProtocol);

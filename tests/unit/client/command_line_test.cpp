@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <sstream>
 
 #include "tests/unit/client/fake_daemon.hpp"
@@ -179,6 +180,27 @@ TEST(CommandLine, AWrongWordIsNamed) {
   EXPECT_EQ(error_of({"mid", "frob"}), "berth: 'frob' is too much here\n  hint: berth mid --help\n");
   EXPECT_EQ(error_of({}), "berth: a subcommand is required\n  hint: berth --help\n");
   EXPECT_EQ(error_of({"start"}), "berth: vms is required\n  hint: berth start --help\n");
+}
+
+TEST(CommandLine, HelpMayBeAskedForAsACommand) {
+  const auto all = run("/nonexistent/berthd.sock", {"help"});
+  EXPECT_EQ(all.code, 0);
+  EXPECT_THAT(all.out, HasSubstr("Exit codes:"));
+  const auto one = run("/nonexistent/berthd.sock", {"help", "mid", "new"});
+  EXPECT_EQ(one.code, 0);
+  EXPECT_THAT(one.out, HasSubstr("Usage: berth mid new"));
+}
+
+TEST(CommandLine, OutputThatIsLostIsNoSuccess) {
+  FakeDaemon daemon{{json_answer(200, R"({"items":[],"next_cursor":null})")}};
+  const std::string socket_path = daemon.socket_path();
+  std::ofstream out{"/dev/full"};
+  if (!out) GTEST_SKIP() << "this host has no /dev/full";
+  std::ostringstream err;
+  const std::vector<const char*> arguments{"berth", "--socket", socket_path.c_str(), "ls"};
+  CommandLine command_line;
+  EXPECT_EQ(command_line.run(static_cast<int>(arguments.size()), arguments.data(), out, err), 7);
+  EXPECT_EQ(err.str(), "berth: the output could not be written\n");
 }
 
 TEST(CommandLine, ARunningVmIsNotDeletedAndTheWaysAreNamed) {
