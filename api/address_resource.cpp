@@ -18,7 +18,11 @@ Task<Response> get_addresses(Api& api, Request request) {
   if (!wait) co_return refuse(wait.error(), request);
   const SteadyTime end = api.loop().steady_now() + std::chrono::seconds(wait->value_or(0));
   AddressLookup lookup = api.harbour.addresses().addresses_of((*vm)->record);
-  while (lookup.addresses.empty() && !(*vm)->is_gone && !api.harbour.context().is_stopping) {
+  // While it runs on a network that the host does not see, none can come; a VM at rest may yet be started elsewhere.
+  const auto can_come = [&] {
+    return (*vm)->record.status.state != VmState::kRunning || api.harbour.addresses().are_visible((*vm)->record);
+  };
+  while (lookup.addresses.empty() && can_come() && !(*vm)->is_gone && !api.harbour.context().is_stopping) {
     const auto left = std::chrono::ceil<Duration>(end - api.loop().steady_now());
     if (left <= Duration{0}) break;
     co_await wait_for(api.loop(), (*vm)->changed, left);

@@ -37,7 +37,7 @@ ExitCode show_addresses(Session& session, const std::string& name, const std::st
   if (!report->items.empty()) return ExitCode::kOk;
   session.err << "berth: no address of " << name << " is known" << (report->reason.empty() ? "" : ": " + report->reason) << '\n';
   if (wait.count() == 0 && report->is_visible) session.err << "  hint: wait for one: berth ip --wait 30 " << name << '\n';
-  return wait.count() > 0 ? ExitCode::kTimeout : ExitCode::kRefused;
+  return wait.count() > 0 && report->is_visible ? ExitCode::kTimeout : ExitCode::kRefused;
 }
 
 // People know their VMs by name; the API's lease has the id.

@@ -182,6 +182,13 @@ TEST(CommandLine, AWrongWordIsNamed) {
   EXPECT_EQ(error_of({"start"}), "berth: vms is required\n  hint: berth start --help\n");
 }
 
+TEST(CommandLine, AnAddressThatNobodySeesIsNotWaitedFor) {
+  FakeDaemon daemon{{json_answer(200, R"({"items":[],"reason":"user networking is not visible","visible":false})")}};
+  const auto outcome = run(daemon.socket_path(), {"ip", "web", "--wait", "5"});
+  EXPECT_EQ(outcome.code, 1) << "waiting longer would not help";
+  EXPECT_EQ(outcome.err, "berth: no address of web is known: user networking is not visible\n");
+}
+
 TEST(CommandLine, HelpMayBeAskedForAsACommand) {
   const auto all = run("/nonexistent/berthd.sock", {"help"});
   EXPECT_EQ(all.code, 0);
