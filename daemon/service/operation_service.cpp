@@ -62,12 +62,21 @@ VmRecord OperationService::changed(const VmEntry& vm, const StateChange& change,
 }
 
 Task<Result<void>> OperationService::begin(VmHandle vm, std::shared_ptr<OperationControl> control, OperationRecord operation,
-                                           std::optional<StateChange> change, Caller caller, Transaction extra) {
+                                           std::optional<VmAction> action, std::optional<StateChange> change, Caller caller, Transaction extra) {
   controls_[operation.id] = control;
   Result<void> committed;
   {
     const auto lock = co_await vm->mutex.lock();
     const VmState before = vm->record.status.state;
+    if (!is_holder(*vm, *control)) {
+      controls_.erase(operation.id);
+      co_return fail(ErrorCode::kOperationInProgress, "a forced stop took " + vm->record.name + " over", vm->record.id.to_string());
+    }
+    if (action && transition(before, *action).kind != Transition::Kind::kEnter) {
+      controls_.erase(operation.id);
+      let_go(*vm, *control);
+      co_return std::unexpected(state_conflict(before, *action, vm->record.id.to_string()));
+    }
     VmRecord record = vm->record;
     if (change) {
       record = changed(*vm, *change, context_.loop.now());

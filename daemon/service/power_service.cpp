@@ -16,6 +16,12 @@ Error no_machine(const VmEntry& vm) {
   return Error{ErrorCode::kMachineUnreachable, "the process of " + vm.record.name + " cannot be reached", vm.record.id.to_string()};
 }
 
+// What was wanted may have come about by itself between judgement and commit: that is no refusal.
+Result<Accepted> not_begun(const VmEntry& vm, VmAction action, const Error& error) {
+  if (error.code == ErrorCode::kStateConflict && transition(vm.record.status.state, action).kind == Transition::Kind::kAlready) return Accepted{false, {}};
+  return std::unexpected(error);
+}
+
 } // namespace
 
 PowerService::PowerService(Context& context, OperationService& operations) : context_(context), operations_(operations) {
@@ -35,8 +41,8 @@ Task<Result<Accepted>> PowerService::simple(VmHandle vm, VmAction action, Operat
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
   const StateChange change{verdict.next, std::string(to_string(kind)) + "_requested", {}, vm->record.status.process};
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), change, std::move(caller)); !begun)
-    co_return std::unexpected(begun.error());
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), action, change, std::move(caller)); !begun)
+    co_return not_begun(*vm, action, begun.error());
   context_.tasks.spawn(std::string(to_string(kind)) + " " + vm->record.name, (this->*run)(vm, *control));
   co_return Accepted{true, id};
 }
@@ -101,8 +107,8 @@ Task<Result<Accepted>> PowerService::stop(VmHandle vm, StopOptions options, Call
     control = *held;
   }
   const StateChange change{VmState::kStopping, options.force ? "force_stop_requested" : "stop_requested", {}, vm->record.status.process};
-  if (auto begun = co_await operations_.begin(vm, control, std::move(operation), change, std::move(caller)); !begun)
-    co_return std::unexpected(begun.error());
+  if (auto begun = co_await operations_.begin(vm, control, std::move(operation), action, change, std::move(caller)); !begun)
+    co_return not_begun(*vm, action, begun.error());
   crash_point("stop.1_committed");
   context_.tasks.spawn("stop " + vm->record.name, run_stop(vm, control, options));
   co_return Accepted{true, id};
@@ -166,8 +172,8 @@ Task<Result<Accepted>> PowerService::suspend(VmHandle vm, Caller caller) {
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
   const StateChange change{VmState::kSaving, "suspend_requested", {}, vm->record.status.process};
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), change, std::move(caller)); !begun)
-    co_return std::unexpected(begun.error());
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kSuspend, change, std::move(caller)); !begun)
+    co_return not_begun(*vm, VmAction::kSuspend, begun.error());
   crash_point("suspend.1_committed");
   context_.tasks.spawn("suspend " + vm->record.name, run_suspend(vm, *control, state == VmState::kRunning));
   co_return Accepted{true, id};
@@ -204,7 +210,7 @@ Task<Result<Accepted>> PowerService::restart(VmHandle vm, Duration deadline, Cal
   if (!control) co_return std::unexpected(control.error());
   vm->keeps_claim = true;
   const StateChange change{VmState::kStopping, "restart_requested", {}, vm->record.status.process};
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), change, std::move(caller)); !begun) {
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRestart, change, std::move(caller)); !begun) {
     vm->keeps_claim = false;
     co_return std::unexpected(begun.error());
   }
@@ -253,7 +259,7 @@ Task<Result<bool>> PowerService::hold_still(VmHandle vm, std::shared_ptr<Operati
   if (vm->machine) paused = co_await vm->machine->pause();
   const auto lock = co_await vm->mutex.lock();
   if (!operations_.is_holder(*vm, *control)) co_return fail(ErrorCode::kCancelled, "a forced stop took over");
-  if (!paused && !vm->machine) co_return std::unexpected(paused.error()); // its end has its own way into the books
+  if (!vm->machine) co_return std::unexpected(no_machine(*vm)); // its end has its own way into the books
   const StateChange change = paused ? StateChange{VmState::kPaused, "held_still", {}, vm->record.status.process}
                                     : StateChange{VmState::kRunning, std::string(to_string(paused.error().code)), paused.error().detail,
                                                   vm->record.status.process};

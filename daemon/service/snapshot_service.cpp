@@ -64,7 +64,7 @@ Task<Result<Accepted>> SnapshotService::take(VmHandle vm, std::optional<std::str
   if (!control) co_return std::unexpected(control.error());
   std::optional<StateChange> change;
   if (verdict.next != state) change = StateChange{verdict.next, "snapshot_requested", {}, vm->record.status.process};
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), change, std::move(caller)); !begun)
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kSnapshot, change, std::move(caller)); !begun)
     co_return std::unexpected(begun.error());
   crash_point("snapshot.1_committed");
   context_.tasks.spawn("snapshot of " + vm->record.name, run_take(vm, *control, *name));
@@ -130,7 +130,7 @@ Task<Result<Accepted>> SnapshotService::revert(VmHandle vm, SnapshotId snapshot,
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::move(caller)); !begun)
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRevert, std::nullopt, std::move(caller)); !begun)
     co_return std::unexpected(begun.error());
   crash_point("revert.1_committed");
   context_.tasks.spawn("revert " + vm->record.name, run_revert(vm, *control, snapshot, with_safety));
@@ -193,7 +193,7 @@ Task<Result<Accepted>> SnapshotService::remove(VmHandle vm, SnapshotId snapshot,
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::move(caller)); !begun)
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::nullopt, std::move(caller)); !begun)
     co_return std::unexpected(begun.error());
   context_.tasks.spawn("delete a snapshot of " + vm->record.name, run_remove(vm, *control, snapshot));
   co_return Accepted{true, id};

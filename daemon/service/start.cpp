@@ -107,9 +107,10 @@ Task<Result<Accepted>> PowerService::admit(VmHandle vm, StartOptions options, Op
       operations_.let_go(*vm, *control);
       co_return fail(ErrorCode::kTooManyRequests, "the queue of starts is full", vm->record.id.to_string());
     }
-    if (auto queued = admission.enqueue(operation.id, claim, context_.loop.now()); !queued) {
+    for (const Blocker& blocker : admission.blockers(claim, available_memory())) {
+      if (blocker.kind != BlockerKind::kMac && blocker.kind != BlockerKind::kMemory) continue;
       operations_.let_go(*vm, *control);
-      co_return std::unexpected(queued.error());
+      co_return std::unexpected(blocked_error(claim, blocker, admission.quota()));
     }
     operation.state = OperationState::kQueued;
     operation.started_at.reset();
@@ -123,16 +124,21 @@ Task<Result<Accepted>> PowerService::admit(VmHandle vm, StartOptions options, Op
     record.status.operation = id;
     extra.writes.emplace_back(std::move(record));
   }
-  const auto begun = co_await operations_.begin(vm, control, std::move(operation), change, std::move(caller), std::move(extra));
+  const auto begun = co_await operations_.begin(vm, control, std::move(operation), VmAction::kStart, change, std::move(caller), std::move(extra));
   if (!begun) {
     if (claimed) admission.release(vm->record.id);
-    admission.cancel(id);
     start_ready();
     co_return std::unexpected(begun.error());
   }
   crash_point("start.1_committed");
-  if (claimed) context_.tasks.spawn("start " + vm->record.name, run_start(vm, control, options));
-  else start_ready(); // something may have been freed during the commit
+  if (claimed) {
+    context_.tasks.spawn("start " + vm->record.name, run_start(vm, control, options));
+  } else {
+    // Into the queue after the commit: whoever takes it out must find the operation in the ledger.
+    if (auto queued = admission.enqueue(id, claim, context_.loop.now()); !queued)
+      context_.tasks.spawn("refuse " + vm->record.name, operations_.end(vm, control, std::unexpected(queued.error()), std::nullopt));
+    start_ready();
+  }
   co_return Accepted{true, id};
 }
 
@@ -273,8 +279,9 @@ void PowerService::start_ready() {
 Task<void> PowerService::run_queued(QueueEntry entry) {
   const VmHandle vm = context_.world.vm(entry.claim.vm);
   const OperationHandle operation = context_.world.operation(entry.operation);
-  if (!vm || !operation || !vm->holder) {
+  if (!vm || !operation || !vm->holder || vm->holder->id != entry.operation) {
     context_.world.admission.release(entry.claim.vm);
+    if (operation) co_await operations_.end_alone(entry.operation, fail(ErrorCode::kCancelled, "the VM is not held for this start any more"));
     co_return;
   }
   const auto control = vm->holder;

@@ -205,9 +205,15 @@ Task<Result<Accepted>> VmService::begin_new(VmRecord record, MachineIdRecord ide
     std::optional<AsyncMutex::Guard> lock;
     if (source) {
       lock.emplace(co_await source->mutex.lock());
+      const VmState state = source->record.status.state;
+      if (!operations_.is_holder(*source, **control) || transition(state, VmAction::kClone).kind != Transition::Kind::kEnter) {
+        operations_.let_go(*source, **control);
+        context_.world.nascent.erase(record.id);
+        co_return std::unexpected(state_conflict(state, VmAction::kClone, source->record.id.to_string()));
+      }
       extra.writes.emplace_back(busy_source(*source, id, extra));
     }
-    begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::move(caller), std::move(extra));
+    begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::nullopt, std::move(caller), std::move(extra));
   }
   context_.world.nascent.erase(record.id);
   if (!begun) {
@@ -296,7 +302,7 @@ Task<Result<Accepted>> VmService::remove(VmHandle vm, Caller caller) {
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::move(caller)); !begun)
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kDelete, std::nullopt, std::move(caller)); !begun)
     co_return std::unexpected(begun.error());
   crash_point("delete.1_committed");
   context_.tasks.spawn("delete " + vm->record.name, run_remove(vm, *control));
@@ -425,7 +431,7 @@ Task<Result<Accepted>> VmService::repair(VmHandle vm, Caller caller) {
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::move(caller)); !begun)
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRepair, std::nullopt, std::move(caller)); !begun)
     co_return std::unexpected(begun.error());
   context_.tasks.spawn("repair " + vm->record.name, run_repair(vm, *control));
   co_return Accepted{true, id};

@@ -69,7 +69,10 @@ void run_client(TestDaemon& daemon, int client, Counters& counters, const std::a
     const auto answer = act(api, random, daemon.host(), client, number);
     ++counters.requests;
     if (answer.status == 0) ++counters.lost;
-    if (answer.status >= 500 && answer.status != 502) ++counters.server_errors;
+      if (answer.status >= 500 && answer.status != 502) {
+      ++counters.server_errors;
+      std::cerr << answer.body << "\n";
+    }
     ++counters.by_class[static_cast<std::size_t>(answer.status / 100)];
   }
 }
