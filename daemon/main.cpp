@@ -5,9 +5,13 @@
 #include <iostream>
 
 #include <grp.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/api.hpp"
@@ -26,6 +30,16 @@ std::array<std::uint8_t, 16> kernel_random() {
   std::array<std::uint8_t, 16> bytes{};
   if (::getentropy(bytes.data(), bytes.size()) != 0) std::abort(); // identifiers that are not random must never be made
   return bytes;
+}
+
+// glibc lets its threshold for large blocks grow with each one that is freed, and then keeps what lists of a megabyte
+// have left behind. Fixed, such blocks go back to the kernel.
+void keep_memory_small() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+  ::mallopt(M_ARENA_MAX, 2);
+#endif
 }
 
 Log make_log(const std::string& level) {
@@ -122,6 +136,8 @@ int fail_start(const Log& log, const Error& error) {
 int run(const DaemonOptions& options) {
   const Log log = make_log(options.log_level);
   ::signal(SIGPIPE, SIG_IGN);
+  ::umask(077); // what berthd makes is for its user alone; what others need is opened to them by name
+  keep_memory_small();
   AsioEventLoop loop;
   auto roles = role_policy(options);
   if (!roles) return fail_start(log, roles.error());
@@ -148,6 +164,9 @@ int run(const DaemonOptions& options) {
     shutdown.spawn("shutdown", shut_down(loop, harbour, server, log));
   });
   harbour.start();
+#ifdef __GLIBC__
+  ::malloc_trim(0); // what loading needed
+#endif
   log(LogLevel::kInfo, "berthd " BERTH_VERSION " has " + std::to_string(harbour.world().vms.size()) + " VMs in " + options.state_dir);
   loop.run();
   log(LogLevel::kInfo, "stopped");

@@ -5,8 +5,8 @@
 //    interface is the same.
 // 2. An expired lease is never reported. A neighbour last seen before the end of such a lease does not bring it back.
 // 3. A neighbour counts only when it was seen after the VM began to run: an entry of an earlier run is not this run's
-//    address. A lease that has not expired counts whenever it was given, because a DHCP server gives the same MAC the
-//    same address again.
+//    address. A lease that has not expired counts whenever it was given, for a guest that is restored or adopted does
+//    not ask again; but a guest that boots afresh must have renewed it, or somebody connects to one that is not up yet.
 // 4. Of several MACs that claim one IP on one network only the one with the newest evidence is reported, and both know
 //    of the conflict. At the same moment a lease beats a neighbour, then the lower MAC wins.
 // 5. Link-local addresses are not reported: nobody can use them without naming an interface.
@@ -79,6 +79,7 @@ struct TrackedVm {
   MacAddress mac;
   std::string interface; // only evidence of this network counts; empty: of any
   Timestamp since;       // when its present run began
+  bool is_fresh_boot = false;
 };
 
 class AddressBook {

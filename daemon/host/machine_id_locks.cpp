@@ -24,6 +24,7 @@ Result<UniqueFd> lock_machine_id(const std::filesystem::path& directory, const M
   if (!fd)
     return fail(ErrorCode::kStorageFailed, "could not open the lock " + file.string() + ": " + std::strerror(errno),
                 file.string());
+  ::fchmod(fd.get(), 0666); // whatever the umask; only its maker may, and has
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno == EWOULDBLOCK)
     return fail(ErrorCode::kMachineIdInUse,

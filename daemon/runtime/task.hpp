@@ -6,7 +6,6 @@
 #pragma once
 
 #include <coroutine>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <list>
@@ -214,7 +213,7 @@ private:
   }
 
   bool is_held_ = false;
-  std::deque<Resolver<bool>> waiters_;
+  std::list<Resolver<bool>> waiters_; // a list holds no memory while nobody waits, and every VM has a mutex
 };
 
 // Owner of coroutines that nobody awaits. Counts them, and hands what they throw to `on_error`: a bug of ours, never

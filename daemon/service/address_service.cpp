@@ -37,7 +37,7 @@ void AddressService::track(const VmRecord& vm) {
 #endif
   // A guest that is found again has been running since its state said so.
   const Timestamp since = vm.status.process ? vm.status.since : loop_.now();
-  book_.track({vm.id, vm.name, vm.mac_address, interface, since}, loop_.now());
+  book_.track({vm.id, vm.name, vm.mac_address, interface, since, vm.status.state == VmState::kStarting}, loop_.now());
   set_expiry_timer();
 }
 
@@ -57,10 +57,12 @@ bool AddressService::are_visible(const VmRecord& vm) const {
 std::vector<LeaseRow> AddressService::leases() const { return book_.leases(loop_.now()); }
 
 void AddressService::detach(VmId vm) {
-  modes_.erase(vm);
+  const auto mode = modes_.find(vm);
+  if (mode == modes_.end()) return;
+  const bool had_tap = mode->second == NetworkMode::kNat;
+  modes_.erase(mode);
 #ifdef __linux__
-  if (nat_)
-    if (auto removed = nat_->remove_tap(vm); !removed) log_(LogLevel::kWarning, removed.error().detail);
+  if (nat_ && had_tap) tasks_.spawn("remove the tap of " + vm.to_string(), remove_tap(vm));
 #endif
 }
 
@@ -115,9 +117,10 @@ Task<Result<NetworkPort::Attachment>> AddressService::attach(VmId vm, NetworkMod
     Result<std::string> tap = fail(ErrorCode::kNetworkUnavailable, "nat is switched off");
     if (options_.is_nat_wanted) {
       const auto nat = co_await network();
-      if (nat)
-        tap = (*nat)->create_tap(vm);
-      else
+      if (nat) {
+        const auto guard = co_await taps_.lock();
+        tap = co_await blocking(loop_, [network = *nat, vm] { return network->create_tap(vm); });
+      } else
         tap = std::unexpected(nat.error());
     } else {
       failure_ = "nat is switched off";
@@ -138,6 +141,14 @@ Task<void> AddressService::reattach(VmId vm, NetworkMode mode) {
   modes_[vm] = mode;
 }
 
+// Not when the guest has been started again meanwhile: the new run has taken the tap over.
+Task<void> AddressService::remove_tap(VmId vm) {
+  const auto guard = co_await taps_.lock();
+  if (!nat_ || modes_.contains(vm)) co_return;
+  const auto removed = co_await blocking(loop_, [network = nat_.get(), vm] { return network->remove_tap(vm); });
+  if (!removed) log_(LogLevel::kWarning, removed.error().detail);
+}
+
 NetworkFacts AddressService::facts() const {
   NetworkFacts facts;
   if (nat_) {
@@ -154,6 +165,7 @@ Task<void> AddressService::close(bool are_guests_left) {
   lease_file_.reset();
   neighbours_.reset();
   expiry_.cancel();
+  const auto guard = co_await taps_.lock();
   if (nat_) co_await nat_->close(are_guests_left ? NatEnd::kKeep : NatEnd::kRemove);
   nat_.reset();
 }

@@ -58,6 +58,7 @@ public:
 
 private:
   Task<Result<NatNetwork*>> network();
+  Task<void> remove_tap(VmId vm);
   void set_expiry_timer();
   void tell(const MacAddress& mac);
 
@@ -70,6 +71,7 @@ private:
   std::string failure_; // why nat is not possible, once it was tried
   std::map<VmId, NetworkMode> modes_;
   AsyncMutex opening_;
+  AsyncMutex taps_; // one change of links at a time: the kernel may take tens of milliseconds for one, on the pool
 #ifdef __linux__
   std::unique_ptr<NatNetwork> nat_;
   std::unique_ptr<NeighbourTable> neighbours_;

@@ -39,7 +39,7 @@ Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller
   if (transition(state, VmAction::kClone).kind == Transition::Kind::kIllegal)
     co_return std::unexpected(state_conflict(state, VmAction::kClone, source->record.id.to_string()));
   if (state == VmState::kRunning && !source->machine)
-    co_return fail(ErrorCode::kMachineUnreachable, "the process of " + source->record.name + " cannot be reached", source->record.id.to_string());
+    co_return fail(ErrorCode::kStateConflict, "the guest of " + source->record.name + " has just ended", source->record.id.to_string());
   if (!is_valid_vm_name(request.name))
     co_return fail(ErrorCode::kInvalidValue, "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
   if (request.new_machine_id && source->record.guest == Guest::kMacos && !request.accept_unbootable)

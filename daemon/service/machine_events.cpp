@@ -40,9 +40,13 @@ MachineObserver PowerService::observe(VmHandle vm) {
 
 Task<void> PowerService::handle_exit(VmHandle vm, MachineExit exit) {
   co_await next_turn(context_.loop);
-  // A machine that ended while driver->start() was still under way has not been handed over: its start tells the end.
-  if (!vm->machine) co_return;
+  // A machine that ended while driver->start() was still under way has not been handed over yet.
+  if (!vm->machine) {
+    vm->early_exit = std::move(exit);
+    co_return;
+  }
   vm->machine.reset();
+  vm->is_ending = true;
   // Looked at now: the holder goes on inside of record(), and may have changed it when that returns.
   const bool keeps_claim = vm->keeps_claim;
   context_.addresses.untrack(vm->record);
@@ -61,6 +65,7 @@ Task<void> PowerService::handle_exit(VmHandle vm, MachineExit exit) {
       co_await context_.ledger.record(std::move(transaction));
     }
   }
+  vm->is_ending = false;
   if (!keeps_claim) context_.world.admission.release(vm->record.id);
   start_ready();
 }

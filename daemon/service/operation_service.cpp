@@ -169,7 +169,9 @@ Task<void> OperationService::end_alone(OperationId id, Result<std::string> outco
   }
   for (Event& event : extra.events)
     if (!event.operation) event.operation = id;
+  crash_point("operation.before_end");
   co_await context_.ledger.record(std::move(extra));
+  crash_point("operation.after_end");
 }
 
 void OperationService::progress(OperationId id, double fraction, std::string step) {

@@ -12,7 +12,11 @@ namespace {
 constexpr Duration kAskAgain{2'000};
 constexpr Duration kGoneDeadline{10'000}; // from SIGKILL to the end of the process: more means a host in trouble
 
+// Without a machine object a VM is unreachable, or its end is just being written.
 Error no_machine(const VmEntry& vm) {
+  if (vm.is_ending || vm.record.status.state != VmState::kUnreachable)
+    return Error{ErrorCode::kStateConflict, "the guest of " + vm.record.name + " has just ended", vm.record.id.to_string()}.with(
+        "state", {std::string(to_string(vm.record.status.state))});
   return Error{ErrorCode::kMachineUnreachable, "the process of " + vm.record.name + " cannot be reached", vm.record.id.to_string()};
 }
 

@@ -53,7 +53,7 @@ Task<Result<Accepted>> SnapshotService::take(VmHandle vm, std::optional<std::str
   const auto verdict = transition(state, VmAction::kSnapshot);
   if (verdict.kind == Transition::Kind::kIllegal) co_return std::unexpected(state_conflict(state, VmAction::kSnapshot, vm->record.id.to_string()));
   if (state == VmState::kRunning && !vm->machine)
-    co_return fail(ErrorCode::kMachineUnreachable, "the process of " + vm->record.name + " cannot be reached", vm->record.id.to_string());
+    co_return fail(ErrorCode::kStateConflict, "the guest of " + vm->record.name + " has just ended", vm->record.id.to_string());
   OperationRecord operation = operations_.make(OperationKind::kSnapshot, vm.get(), caller);
   const OperationId id = operation.id;
   if (!name) name = "snapshot-" + std::to_string(context_.world.snapshots_of(vm->record.id).size() + 1);

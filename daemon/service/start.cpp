@@ -183,6 +183,7 @@ Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring) {
   vm->tap = attached->tap;
   context_.addresses.track(vm->record);
   crash_point("start.2_before_process");
+  vm->early_exit.reset();
   auto machine = co_await context_.driver(vm->record.driver)->start(std::move(*spec), observe(vm));
   if (!machine) {
     context_.addresses.untrack(vm->record);
@@ -191,6 +192,7 @@ Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring) {
   }
   crash_point("start.3_process_runs");
   vm->machine = std::move(*machine);
+  if (vm->early_exit) context_.tasks.spawn("end of " + vm->record.name, handle_exit(vm, *std::exchange(vm->early_exit, std::nullopt)));
   vm->changed.notify();
   co_return Result<void>{};
 }

@@ -42,6 +42,8 @@ struct VmEntry {
   std::unique_ptr<Machine> machine;
   std::shared_ptr<OperationControl> holder; // the operation that has the VM, from before its first commit on
   bool keeps_claim = false;               // the holder starts the machine again: its end frees nothing
+  bool is_ending = false;                 // its process is gone, and the books are about to say so
+  std::optional<MachineExit> early_exit;  // told before its start had handed the machine over
   bool is_gone = false;                   // deleted; only coroutines still know it
   std::string tap;                        // of network nat, while it runs
   AsyncMutex mutex;                       // whoever changes the record has it from reading to applying

@@ -71,7 +71,7 @@ void run_client(TestDaemon& daemon, int client, Counters& counters, const std::a
     if (answer.status == 0) ++counters.lost;
       if (answer.status >= 500 && answer.status != 502) {
       ++counters.server_errors;
-      std::cerr << answer.body << "\n";
+      std::cerr << answer.body << "\n" << api.get("/v1/vms/" + answer.json().value("subject", "")).body << "\n";
     }
     ++counters.by_class[static_cast<std::size_t>(answer.status / 100)];
   }

@@ -69,6 +69,19 @@ TEST(AddressBook, UnknownIsEmptyWithAReason) {
   EXPECT_TRUE(books.changed.empty());
 }
 
+TEST(AddressBook, AFreshBootIsNotTakenForItsEarlierRun) {
+  Books books;
+  books.book.replace("dnsmasq", {lease(1, "192.168.64.2", 3800)}, at(200)); // given at 200
+  books.book.track({.vm = vm(1), .name = "vm", .mac = mac(1), .interface = "berth0", .since = at(300), .is_fresh_boot = true}, at(300));
+  EXPECT_EQ(books.addresses(1, 301), Texts{});
+  books.book.replace("dnsmasq", {lease(1, "192.168.64.2", 3900 + 5)}, at(305)); // renewed at 305
+  EXPECT_EQ(books.addresses(1, 305), Texts{"192.168.64.2"});
+  EXPECT_EQ(books.changed.size(), 1U);
+  books.run(2, 300); // restored: it does not ask again
+  books.book.replace("dnsmasq", {lease(2, "192.168.64.3", 3800)}, at(306));
+  EXPECT_EQ(books.addresses(2, 306), Texts{"192.168.64.3"});
+}
+
 TEST(AddressBook, LeaseIsReportedWithAllThatIsKnown) {
   Books books;
   books.run(1, 100);
