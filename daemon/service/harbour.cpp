@@ -64,7 +64,10 @@ Harbour::Harbour(EventLoop& loop, HarbourOptions options, std::vector<std::uniqu
   (void)random;
 }
 
-Harbour::~Harbour() = default;
+// A machine's observer knows its VM and the VM its machine: somebody must let go first. Processes live on.
+Harbour::~Harbour() {
+  for (const auto& [id, vm] : world_.vms) vm->machine.reset();
+}
 
 Result<std::unique_ptr<Harbour>> Harbour::open(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers,
                                                RandomBytes random, Log log) {
