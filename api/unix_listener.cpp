@@ -20,6 +20,8 @@ std::unexpected<Error> failed(const std::string& what, const std::string& path, 
   return fail(ErrorCode::kStorageFailed, what + " " + path + ": " + std::strerror(number), path);
 }
 
+constexpr int kLockAttempts = 25;
+
 // The umask is the process's: listeners are opened at the start, before there are other threads.
 class Umask {
 public:
@@ -53,7 +55,13 @@ Result<UniqueFd> take_lock(const std::string& path) {
   const Umask umask{0077};
   UniqueFd lock{::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!lock) return failed("cannot open the lock file of the socket", lock_path, errno);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  // A child that a killed daemon left between fork and exec holds a copy for a moment: worth a second look.
+  int locked = ::flock(lock.get(), LOCK_EX | LOCK_NB);
+  for (int attempt = 0; locked != 0 && errno == EWOULDBLOCK && attempt < kLockAttempts; ++attempt) {
+    ::usleep(10'000);
+    locked = ::flock(lock.get(), LOCK_EX | LOCK_NB);
+  }
+  if (locked != 0) {
     if (errno == EWOULDBLOCK) return fail(ErrorCode::kStateConflict, "another server holds the socket " + path, path);
     return failed("cannot lock", lock_path, errno);
   }

@@ -2,7 +2,6 @@
 #include "daemon/host/machine_id_locks.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -46,18 +45,23 @@ std::filesystem::path default_lock_directory() {
   return {};
 }
 
+// A record lock and not flock(2): a child that is caught between fork and exec would keep a copy of the latter, and the
+// next daemon would be refused for a dead one. Invariant: nobody else in this process opens the file, for the first
+// close() of any descriptor of it frees the lock (fcntl(2)).
 Result<UniqueFd> lock_state_directory(const std::filesystem::path& file) {
   UniqueFd fd{::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!fd) return fail(ErrorCode::kStorageFailed, "could not open " + file.string() + ": " + std::strerror(errno), file.string());
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    std::array<char, 32> text{};
-    const auto size = ::pread(fd.get(), text.data(), text.size() - 1, 0);
-    std::string pid = size > 0 ? text.data() : "unknown";
-    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(fd.get(), F_SETLK, &whole) != 0) {
+    if (errno != EACCES && errno != EAGAIN)
+      return fail(ErrorCode::kStorageFailed, "could not lock " + file.string() + ": " + std::strerror(errno), file.string());
+    const std::string pid = ::fcntl(fd.get(), F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK ? std::to_string(whole.l_pid) : "unknown";
     return fail(ErrorCode::kStateConflict,
                 "another berthd (pid " + pid + ") has the state directory " + file.parent_path().string(), pid);
   }
-  const std::string pid = std::to_string(::getpid()) + "\n";
+  const std::string pid = std::to_string(::getpid()) + "\n"; // for people; the kernel knows better
   if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
     return fail(ErrorCode::kStorageFailed, "could not write " + file.string() + ": " + std::strerror(errno), file.string());
   return fd;

@@ -38,6 +38,7 @@ Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller
   const VmState state = source->record.status.state;
   if (transition(state, VmAction::kClone).kind == Transition::Kind::kIllegal)
     co_return std::unexpected(state_conflict(state, VmAction::kClone, source->record.id.to_string()));
+  if (auto free = operations_.judge_free(*source); !free) co_return std::unexpected(free.error());
   if (state == VmState::kRunning && !source->machine)
     co_return fail(ErrorCode::kStateConflict, "the guest of " + source->record.name + " has just ended", source->record.id.to_string());
   if (!is_valid_vm_name(request.name))

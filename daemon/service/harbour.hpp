@@ -66,9 +66,10 @@ private:
   void compose(RandomBytes random, Log log);
   Task<void> recover(VmHandle vm, std::shared_ptr<OperationControl> control);
   Task<void> recover_operation(VmHandle vm, std::shared_ptr<OperationControl> control, OperationHandle operation);
+  Task<void> free_source(VmHandle vm);
   Task<void> end_lost_operations();
-  Task<void> sweep();
-  Task<void> recover_all();
+  std::vector<std::filesystem::path> set_aside();
+  Task<void> recover_all(std::vector<std::filesystem::path> leftovers);
   Task<void> address_changed(VmId vm);
 
   EventLoop& loop_;

@@ -21,12 +21,20 @@ OperationRecord OperationService::make(OperationKind kind, const VmEntry* vm, co
   return operation;
 }
 
-Result<std::shared_ptr<OperationControl>> OperationService::hold(VmEntry& vm, const OperationRecord& operation) const {
+Result<void> OperationService::judge_free(const VmEntry& vm) {
   if (vm.is_gone) return fail(ErrorCode::kNotFound, "the VM has been deleted", vm.record.id.to_string());
+  // Recovery holds a VM without an operation of its own, from the start until its process has been found again.
+  if (vm.holder && vm.holder->id == OperationId{})
+    return fail(ErrorCode::kStarting, "the daemon has just started and looks for the process of " + vm.record.name, vm.record.id.to_string());
   if (vm.holder)
     return std::unexpected(Error{ErrorCode::kOperationInProgress, "operation " + vm.holder->id.to_string() + " is at work on " + vm.record.name,
                                  vm.record.id.to_string()}
                                .with("operation", {vm.holder->id.to_string()}));
+  return {};
+}
+
+Result<std::shared_ptr<OperationControl>> OperationService::hold(VmEntry& vm, const OperationRecord& operation) const {
+  if (auto free = judge_free(vm); !free) return std::unexpected(free.error());
   auto control = std::make_shared<OperationControl>();
   control->id = operation.id;
   vm.holder = control;
@@ -147,7 +155,7 @@ Task<void> OperationService::end(VmHandle vm, std::shared_ptr<OperationControl> 
       if (record.status.state != before) extra.events.push_back(state_event(context_.ledger, record, before));
       extra.writes.emplace_back(std::move(record));
     }
-    if (operation) {
+    if (operation && !is_finished(operation->record.state)) {
       extra.writes.emplace_back(ended(operation->record, outcome));
       extra.events.push_back(operation_event(context_.ledger, std::get<OperationRecord>(extra.writes.back())));
     }
@@ -163,7 +171,7 @@ Task<void> OperationService::end(VmHandle vm, std::shared_ptr<OperationControl> 
 
 Task<void> OperationService::end_alone(OperationId id, Result<std::string> outcome, Transaction extra) {
   controls_.erase(id);
-  if (const OperationHandle operation = context_.world.operation(id)) {
+  if (const OperationHandle operation = context_.world.operation(id); operation && !is_finished(operation->record.state)) {
     extra.writes.emplace_back(ended(operation->record, outcome));
     extra.events.push_back(operation_event(context_.ledger, std::get<OperationRecord>(extra.writes.back())));
   }

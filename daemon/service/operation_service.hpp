@@ -29,6 +29,8 @@ public:
 
   OperationRecord make(OperationKind kind, const VmEntry* vm, const Caller& caller) const;
 
+  // What hold() would say now.
+  static Result<void> judge_free(const VmEntry& vm);
   // Takes the VM in this moment, without a wait: from now on every other operation is refused (kOperationInProgress).
   Result<std::shared_ptr<OperationControl>> hold(VmEntry& vm, const OperationRecord& operation) const;
   // Takes it whoever has it; that one is cancelled and must not touch the VM any more.

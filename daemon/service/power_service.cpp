@@ -39,6 +39,7 @@ Task<Result<Accepted>> PowerService::simple(VmHandle vm, VmAction action, Operat
   const auto verdict = transition(state, action);
   if (verdict.kind == Transition::Kind::kAlready) co_return Accepted{false, {}};
   if (verdict.kind == Transition::Kind::kIllegal) co_return std::unexpected(state_conflict(state, action, vm->record.id.to_string()));
+  if (auto free = operations_.judge_free(*vm); !free) co_return std::unexpected(free.error());
   if (!vm->machine) co_return std::unexpected(no_machine(*vm));
   OperationRecord operation = operations_.make(kind, vm.get(), caller);
   const OperationId id = operation.id;
@@ -170,6 +171,7 @@ Task<Result<Accepted>> PowerService::suspend(VmHandle vm, Caller caller) {
   const auto verdict = transition(state, VmAction::kSuspend);
   if (verdict.kind == Transition::Kind::kAlready) co_return Accepted{false, {}};
   if (verdict.kind == Transition::Kind::kIllegal) co_return std::unexpected(state_conflict(state, VmAction::kSuspend, vm->record.id.to_string()));
+  if (auto free = operations_.judge_free(*vm); !free) co_return std::unexpected(free.error());
   if (!vm->machine) co_return std::unexpected(no_machine(*vm));
   OperationRecord operation = operations_.make(OperationKind::kSuspend, vm.get(), caller);
   const OperationId id = operation.id;
@@ -253,7 +255,10 @@ Task<Result<void>> PowerService::set_memory_target(VmHandle vm, std::uint64_t by
   const VmState state = vm->record.status.state;
   if (transition(state, VmAction::kSetMemoryTarget).kind == Transition::Kind::kIllegal)
     co_return std::unexpected(state_conflict(state, VmAction::kSetMemoryTarget, vm->record.id.to_string()));
-  if (!vm->machine) co_return std::unexpected(no_machine(*vm));
+  if (!vm->machine) {
+    const auto free = operations_.judge_free(*vm);
+    co_return std::unexpected(free ? no_machine(*vm) : free.error());
+  }
   co_return co_await vm->machine->set_memory_target(bytes);
 }
 

@@ -9,18 +9,23 @@ namespace {
 
 constexpr std::string_view kInterrupted = "the daemon ended during the operation";
 
+constexpr std::string_view kHeldStill = "held_still"; // the reason that PowerService::hold_still gives
+
 bool needs_a_look(const VmRecord& vm) { return is_active(vm.status.state) || vm.status.state == VmState::kCreating || vm.status.operation; }
 
 } // namespace
 
 void Harbour::start() {
   addresses_->start();
-  tasks_.spawn("recovery", recover_all());
+  tasks_.spawn("recovery", recover_all(set_aside()));
 }
 
 // VMs are recovered side by side: a silent one does not keep the others.
-Task<void> Harbour::recover_all() {
-  co_await sweep();
+Task<void> Harbour::recover_all(std::vector<std::filesystem::path> leftovers) {
+  co_await blocking(loop_, [leftovers] {
+    for (const auto& each : leftovers) (void)files::remove_all(each);
+    return true;
+  });
   for (const auto& [id, vm] : world_.vms) {
     if (!needs_a_look(vm->record)) continue;
     const OperationHandle operation = vm->record.status.operation ? world_.operation(*vm->record.status.operation) : nullptr;
@@ -47,33 +52,35 @@ Task<void> Harbour::recover_all() {
 }
 
 // What a crash left in staging/, images without a record, runtime directories and bundles' snapshots that nobody knows.
-Task<void> Harbour::sweep() {
-  std::set<std::string> images, vms;
-  std::vector<std::pair<std::filesystem::path, std::set<std::string>>> snapshots;
-  for (const auto& [id, image] : world_.images) images.insert(id);
+// Found and put aside before the first request is served, for a request makes new ones of each; deleted later.
+std::vector<std::filesystem::path> Harbour::set_aside() {
+  const StatePaths& paths = context_->paths;
+  std::vector<std::filesystem::path> leftovers;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(paths.staging(), error)) leftovers.push_back(entry.path());
+  const auto keep_only = [&](const std::filesystem::path& directory, auto is_known) {
+    std::vector<std::filesystem::path> unknown;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+      if (!is_known(entry.path().filename().string())) unknown.push_back(entry.path());
+    for (const auto& each : unknown) {
+      log_(LogLevel::kInfo, "swept " + each.string());
+      const auto aside = paths.staging() / ("swept-" + Uuid::from_random(context_->random()).to_string());
+      if (files::rename(each, aside)) leftovers.push_back(aside);
+    }
+  };
+  keep_only(paths.images(), [&](const std::string& name) { return world_.images.contains(name); });
+  keep_only(paths.run(), [&](const std::string& name) {
+    const auto id = Uuid::parse(name);
+    return !id || world_.vms.contains(VmId{*id});
+  });
+  // A snapshot without a record belongs to an operation that has not ended.
   for (const auto& [id, vm] : world_.vms) {
-    vms.insert(id.to_string());
+    if (!vm->record.status.operation) continue;
     std::set<std::string> known;
     for (const SnapshotRecord* snapshot : world_.snapshots_of(id)) known.insert(snapshot->id.to_string());
-    if (vm->record.status.operation || !known.empty()) snapshots.emplace_back(BundlePaths{context_->paths.bundle(id)}.snapshots(), std::move(known));
+    keep_only(BundlePaths{paths.bundle(id)}.snapshots(), [&](const std::string& name) { return known.contains(name); });
   }
-  const auto removed = co_await blocking(loop_, [paths = context_->paths, images, vms, snapshots] {
-    std::vector<std::string> names;
-    const auto keep_only = [&](const std::filesystem::path& directory, auto is_known) {
-      std::error_code error;
-      for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-        if (is_known(entry.path().filename().string())) continue;
-        names.push_back(entry.path().string());
-        (void)files::remove_all(entry.path());
-      }
-    };
-    keep_only(paths.staging(), [](const std::string&) { return false; });
-    keep_only(paths.images(), [&](const std::string& name) { return images.contains(name); });
-    keep_only(paths.run(), [&](const std::string& name) { return vms.contains(name) || !Uuid::parse(name); });
-    for (const auto& [directory, known] : snapshots) keep_only(directory, [&](const std::string& name) { return known.contains(name); });
-    return names;
-  });
-  for (const auto& name : removed) log_(LogLevel::kInfo, "swept " + name);
+  return leftovers;
 }
 
 Task<void> Harbour::recover(VmHandle vm, std::shared_ptr<OperationControl> control) {
@@ -84,14 +91,31 @@ Task<void> Harbour::recover(VmHandle vm, std::shared_ptr<OperationControl> contr
     co_return;
   }
   const VmState before = vm->record.status.state;
+  const bool is_copying = operation && (operation->record.kind == OperationKind::kClone || operation->record.kind == OperationKind::kSnapshot);
+  const bool was_held_still = is_copying && (before == VmState::kPausing || (before == VmState::kPaused && vm->record.status.reason == kHeldStill));
   if (is_active(before)) co_await power_->adopt(vm);
-  if (operation && !is_finished(operation->record.state)) {
+  // A guest that was halted only for the time of a copy goes on.
+  if (was_held_still && vm->record.status.state == VmState::kPaused) co_await power_->let_run(vm, control);
+  if (operation && operation->record.vm != vm->record.id) {
+    co_await free_source(vm);
+  } else if (operation && !is_finished(operation->record.state)) {
     co_await recover_operation(vm, control, operation);
   } else if (vm->record.status.operation) {
     co_await operations_->end(vm, control, std::string{}, std::nullopt);
   }
   operations_->let_go(*vm, *control);
   power_->start_ready();
+}
+
+// The source of a clone: the end of the operation is told by the VM that was to be made.
+Task<void> Harbour::free_source(VmHandle vm) {
+  const auto lock = co_await vm->mutex.lock();
+  VmRecord record = vm->record;
+  ++record.revision;
+  record.status.operation.reset();
+  Transaction transaction;
+  transaction.writes.emplace_back(std::move(record));
+  co_await ledger_->record(std::move(transaction));
 }
 
 // What had been begun for this VM: brought to its end where that is safe, else told as interrupted.
@@ -131,9 +155,6 @@ Task<void> Harbour::recover_operation(VmHandle vm, std::shared_ptr<OperationCont
     case OperationKind::kDeleteSnapshot:
     case OperationKind::kImportImage: outcome = interrupted(); break;
   }
-  // A guest that was halted only for the time of a copy goes on.
-  if (state == VmState::kPaused && (operation->record.kind == OperationKind::kClone || operation->record.kind == OperationKind::kSnapshot))
-    co_await power_->let_run(vm, control);
   co_await operations_->end(vm, control, std::move(outcome), std::nullopt);
 }
 

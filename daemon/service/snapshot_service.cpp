@@ -52,6 +52,7 @@ Task<Result<Accepted>> SnapshotService::take(VmHandle vm, std::optional<std::str
   const VmState state = vm->record.status.state;
   const auto verdict = transition(state, VmAction::kSnapshot);
   if (verdict.kind == Transition::Kind::kIllegal) co_return std::unexpected(state_conflict(state, VmAction::kSnapshot, vm->record.id.to_string()));
+  if (auto free = operations_.judge_free(*vm); !free) co_return std::unexpected(free.error());
   if (state == VmState::kRunning && !vm->machine)
     co_return fail(ErrorCode::kStateConflict, "the guest of " + vm->record.name + " has just ended", vm->record.id.to_string());
   OperationRecord operation = operations_.make(OperationKind::kSnapshot, vm.get(), caller);
