@@ -1,0 +1,11 @@
+# The real berthd with real guests, over its socket: killed at every step, and looked at from outside.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND TARGET berthd)
+  set(folder ${CMAKE_CURRENT_LIST_DIR}/daemon)
+  add_library(berth_test_harbour STATIC ${folder}/daemon_process.cpp ${folder}/harbour_fixture.cpp ${folder}/law.cpp)
+  target_link_libraries(berth_test_harbour PUBLIC berth_test_support berth_runtime GTest::gtest nlohmann_json::nlohmann_json)
+  target_compile_definitions(berth_test_harbour PRIVATE BERTH_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BERTH_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_dependencies(berth_test_harbour berthd)
+  berth_test(crash_test
+    SOURCES ${folder}/crash_point_test.cpp
+    DEPENDS berth_test_harbour LABELS guests TIMEOUT 300)
+endif()
