@@ -19,6 +19,7 @@ class Connection {
 public:
   Connection(ServerCore& core, std::shared_ptr<Wire> wire, Peer peer, std::shared_ptr<const TcpGuard> guard);
   ~Connection();
+  void forget() { wire_->forget(); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 

@@ -165,6 +165,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
 Server::Server(AsioEventLoop& loop, Router router, ServerOptions options) : impl_(std::make_shared<Impl>(loop, std::move(router), std::move(options))) {}
 
 Server::~Server() {
+  for (Connection* each : impl_->core.connections) each->forget(); // streams and their wires know each other
   for (const auto& listener : impl_->listeners) {
     listener->acceptor.reset();
     listener->file.remove();

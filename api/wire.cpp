@@ -163,6 +163,11 @@ void Wire::close() {
   impl_->socket.close(ignored);
 }
 
+void Wire::forget() {
+  const auto reader = std::exchange(impl_->reader, nullptr);
+  const auto writer = std::exchange(impl_->writer, nullptr);
+}
+
 UniqueFd Wire::detach() {
   boost::system::error_code error;
   const int fd = impl_->socket.release(error);

@@ -72,6 +72,8 @@ public:
   void interrupt();
   void shutdown_sending();
   void close();
+  // Drops who waits, without a word: for the end of the server, when there is no loop any more to tell them.
+  void forget();
   // Gives the socket away; nothing may wait on it.
   UniqueFd detach();
 
