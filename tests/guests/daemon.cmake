@@ -6,6 +6,9 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND TARGET berthd)
   target_compile_definitions(berth_test_harbour PRIVATE BERTH_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BERTH_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_dependencies(berth_test_harbour berthd)
   berth_test(crash_test
-    SOURCES ${folder}/crash_point_test.cpp
+    SOURCES ${folder}/crash_point_test.cpp ${folder}/random_kill_test.cpp
     DEPENDS berth_test_harbour LABELS guests TIMEOUT 300)
+  berth_test(daemon_guest_test
+    SOURCES ${folder}/guest_life_test.cpp ${folder}/start_up_test.cpp
+    DEPENDS berth_test_harbour PkgConfig::SQLITE LABELS guests TIMEOUT 300)
 endif()
