@@ -34,8 +34,10 @@ UniqueFd open_reserve() { return UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEX
 
 } // namespace
 
-Acceptor::Acceptor(AsioEventLoop& loop, int socket, OnAccept on_accept, std::shared_ptr<ServerStats> stats, std::function<void(const std::string&)> warn)
-    : loop_(loop), socket_(socket), on_accept_(std::move(on_accept)), stats_(std::move(stats)), warn_(std::move(warn)), reserve_(open_reserve()) {
+Acceptor::Acceptor(AsioEventLoop& loop, int socket, OnAccept on_accept, std::shared_ptr<ServerStats> stats,
+                   std::function<void(const std::string&)> warn)
+    : loop_(loop), socket_(socket), on_accept_(std::move(on_accept)), stats_(std::move(stats)), warn_(std::move(warn)),
+      reserve_(open_reserve()) {
   arm();
 }
 
@@ -64,7 +66,8 @@ void Acceptor::run_dry(int number) {
   warn_(std::string{"cannot accept connections: "} + std::strerror(number));
   if (number == EMFILE || number == ENFILE) {
     reserve_.reset();
-    if (UniqueFd fd = accept_one(socket_)) send_and_close(std::move(fd), Error{ErrorCode::kTooManyRequests, "the server has no descriptors left"});
+    if (UniqueFd fd = accept_one(socket_))
+      send_and_close(std::move(fd), Error{ErrorCode::kTooManyRequests, "the server has no descriptors left"});
     reserve_ = open_reserve();
   }
   watch_.cancel();
@@ -91,7 +94,8 @@ void send_and_close(UniqueFd fd, const Error& error) {
   ::shutdown(fd.get(), SHUT_WR);
   // What the peer has sent by now is taken, so that closing does not reset the connection under the answer.
   char scrap[4096];
-  for (int count = 0; count < 16 && ::recv(fd.get(), scrap, sizeof scrap, MSG_DONTWAIT) > 0; ++count) {}
+  for (int count = 0; count < 16 && ::recv(fd.get(), scrap, sizeof scrap, MSG_DONTWAIT) > 0; ++count) {
+  }
 }
 
 } // namespace berth::api

@@ -14,7 +14,8 @@ class Acceptor {
 public:
   using OnAccept = std::function<void(UniqueFd)>;
   // `socket`: listening, non-blocking; it stays the caller's and must outlive this.
-  Acceptor(AsioEventLoop& loop, int socket, OnAccept on_accept, std::shared_ptr<ServerStats> stats, std::function<void(const std::string&)> warn);
+  Acceptor(AsioEventLoop& loop, int socket, OnAccept on_accept, std::shared_ptr<ServerStats> stats,
+           std::function<void(const std::string&)> warn);
 
 private:
   void arm();

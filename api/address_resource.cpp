@@ -28,7 +28,8 @@ Task<Response> get_addresses(Api& api, Request request) {
     co_await wait_for(api.loop(), (*vm)->changed, left);
     lookup = api.harbour.addresses().addresses_of((*vm)->record);
   }
-  if ((*vm)->is_gone) co_return refuse(Error{ErrorCode::kNotFound, "the VM has been deleted", (*vm)->record.id.to_string()}, request);
+  if ((*vm)->is_gone)
+    co_return refuse(Error{ErrorCode::kNotFound, "the VM has been deleted", (*vm)->record.id.to_string()}, request);
   JsonWriter json(512);
   write_addresses(json, lookup, api.harbour.addresses().are_visible((*vm)->record), api.loop().now());
   co_return Response::json(200, json.take());
@@ -47,7 +48,8 @@ Response list_leases(Api& api, const Request& request) {
 } // namespace
 
 void add_address_routes(Router& router, Api& api) {
-  router.add_async(Method::kGet, "/v1/vms/{vm}/addresses", Access::kReader, [&api](Request request) { return get_addresses(api, std::move(request)); });
+  router.add_async(Method::kGet, "/v1/vms/{vm}/addresses", Access::kReader,
+                   [&api](Request request) { return get_addresses(api, std::move(request)); });
   router.add(Method::kGet, "/v1/leases", Access::kReader, [&api](const Request& request) { return list_leases(api, request); });
 }
 

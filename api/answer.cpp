@@ -105,7 +105,9 @@ Response vm_made(Api& api, const VmId& id) {
   const VmHandle vm = api.world().vm(id);
   if (!vm) return problem(Error{ErrorCode::kNotFound, "the VM has been deleted", id.to_string()});
   const auto document = vm_document(*vm);
-  return Response::json(201, std::string(document->body())).with("Location", "/v1/vms/" + id.to_string()).with("ETag", document->etag);
+  return Response::json(201, std::string(document->body()))
+      .with("Location", "/v1/vms/" + id.to_string())
+      .with("ETag", document->etag);
 }
 
 Task<Response> once(Api& api, Request request, Act act, std::function<Task<Response>(std::string)> replay) {
@@ -135,7 +137,8 @@ Task<Response> once(Api& api, Request request, Act act, std::function<Task<Respo
 Task<Response> replay_operation(Api& api, Request request, std::string location, Finished finished) {
   const auto id = OperationId::parse(location.substr(location.rfind('/') + 1));
   const OperationHandle operation = id ? api.world().operation(*id) : nullptr;
-  if (!operation) co_return refuse(Error{ErrorCode::kNotFound, "the operation of this Idempotency-Key is no longer kept"}, request);
+  if (!operation)
+    co_return refuse(Error{ErrorCode::kNotFound, "the operation of this Idempotency-Key is no longer kept"}, request);
   co_return co_await wait_and_answer(api, std::move(request), operation, std::move(finished));
 }
 

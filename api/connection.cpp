@@ -30,9 +30,9 @@ bool is_json(std::string_view content_type) {
 
 bool may(Role role, Access access) {
   switch (access) {
-  case Access::kAnyone: return true;
-  case Access::kReader: return role != Role::kNone;
-  case Access::kOperator: return role == Role::kOperator;
+    case Access::kAnyone: return true;
+    case Access::kReader: return role != Role::kNone;
+    case Access::kOperator: return role == Role::kOperator;
   }
   return false;
 }
@@ -75,10 +75,10 @@ bool Connection::set_phase(Phase phase) {
   phase_ = phase;
   const ServerLimits& limits = core_.options.limits;
   switch (phase) {
-  case Phase::kIdle: wire_->set_deadline(core_.deadline(limits.idle_time)); break;
-  case Phase::kHead: wire_->set_deadline(core_.deadline(limits.header_time)); break;
-  case Phase::kBody: wire_->set_deadline(core_.deadline(limits.body_time)); break;
-  case Phase::kAnswer: wire_->clear_deadline(); break;
+    case Phase::kIdle: wire_->set_deadline(core_.deadline(limits.idle_time)); break;
+    case Phase::kHead: wire_->set_deadline(core_.deadline(limits.header_time)); break;
+    case Phase::kBody: wire_->set_deadline(core_.deadline(limits.body_time)); break;
+    case Phase::kAnswer: wire_->clear_deadline(); break;
   }
   return true;
 }
@@ -110,8 +110,10 @@ Task<void> Connection::run() {
         continue;
       }
       if (state != RequestParser::State::kNeedMore) break;
-      if (parser_.has_head()) set_phase(Phase::kBody);
-      else set_phase(wire_->input().empty() ? Phase::kIdle : Phase::kHead);
+      if (parser_.has_head())
+        set_phase(Phase::kBody);
+      else
+        set_phase(wire_->input().empty() ? Phase::kIdle : Phase::kHead);
       if (phase_ == Phase::kIdle && core_.is_stopping) co_return;
       const WireEvent event = co_await wire_->fill();
       if (event == WireEvent::kReady) continue;
@@ -137,14 +139,18 @@ Task<void> Connection::run() {
     }
     ++core_.stats->in_flight;
     Response response;
-    if (refusal) response = std::move(*refusal);
-    else if (route_->info.kind == RouteKind::kSync) response = call(std::get<SyncHandler>(route_->handler));
-    else response = co_await call_async(*route_);
+    if (refusal)
+      response = std::move(*refusal);
+    else if (route_->info.kind == RouteKind::kSync)
+      response = call(std::get<SyncHandler>(route_->handler));
+    else
+      response = co_await call_async(*route_);
     --core_.stats->in_flight;
     revalidate(response);
     count_answer(response.status);
     // Asked now, because the server may have begun to stop while the handler was at work.
-    const bool keep_alive = is_body_waited_for && !must_close_ && parser_.keep_alive() && !core_.is_stopping && served < limits.requests_per_connection;
+    const bool keep_alive = is_body_waited_for && !must_close_ && parser_.keep_alive() && !core_.is_stopping &&
+                            served < limits.requests_per_connection;
 
     // As answer() does, but without a coroutine of its own: the common case is that the kernel takes all of it.
     std::span<iovec> parts = outgoing_.compose(response, frame(keep_alive));
@@ -179,8 +185,10 @@ std::optional<Response> Connection::judge() {
     if (auto good = guard_->check(request_); !good) return problem(good.error(), request_);
   auto match = core_.router.match(request_.method, request_.path, request_.path_parameters);
   if (!match) return problem(match.error(), request_);
-  const bool is_live = match->route != nullptr && (match->route->info.kind == RouteKind::kStream || match->route->info.kind == RouteKind::kWebSocket);
-  if (match->route == nullptr && match->allow.empty()) return problem(Error{ErrorCode::kNotFound, "there is no such route"}, request_);
+  const bool is_live = match->route != nullptr &&
+                       (match->route->info.kind == RouteKind::kStream || match->route->info.kind == RouteKind::kWebSocket);
+  if (match->route == nullptr && match->allow.empty())
+    return problem(Error{ErrorCode::kNotFound, "there is no such route"}, request_);
   if (match->route == nullptr || (is_live && request_.is_head)) {
     const std::string allow = match->route != nullptr ? "GET" : match->allow;
     return problem(Error{ErrorCode::kMethodNotAllowed, "this route does not have this method"}, request_).with("Allow", allow);
@@ -192,7 +200,9 @@ std::optional<Response> Connection::judge() {
 
 std::optional<Response> Connection::judge_access() {
   if (!may(peer_.role, route_->info.access)) {
-    return problem(Error{ErrorCode::kPermissionDenied, peer_.role == Role::kNone ? "this user may not use this server" : "a reader may not change anything"}, request_);
+    return problem(Error{ErrorCode::kPermissionDenied,
+                         peer_.role == Role::kNone ? "this user may not use this server" : "a reader may not change anything"},
+                   request_);
   }
   if (parser_.has_body() && !is_json(request_.header("Content-Type").value_or("")))
     return problem(Error{ErrorCode::kUnsupportedMediaType, "a body must be application/json"}, request_);
@@ -319,7 +329,8 @@ Task<void> Connection::run_stream(const Route& route) {
   std::span<iovec> parts = outgoing_.compose_stream_head("text/event-stream", frame(false));
   count_answer(200);
   if (wire_->send(parts) != Wire::Sent::kAll) co_return;
-  const auto stream = std::make_shared<WireEventStream>(core_.loop, wire_, core_.stats, core_.options.limits, parser_.is_http_1_1());
+  const auto stream =
+      std::make_shared<WireEventStream>(core_.loop, wire_, core_.stats, core_.options.limits, parser_.is_http_1_1());
   stream->watch_peer();
   end_stream_ = cut_stream_ = [stream] { stream->shut(); };
   try {

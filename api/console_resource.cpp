@@ -19,10 +19,11 @@ Task<Response> get_log(Api& api, Request request) {
   if (!offset) co_return refuse(offset.error(), request);
   const auto limit = request.query_number("limit", 1, kLargestLog);
   if (!limit) co_return refuse(limit.error(), request);
-  auto chunk = co_await blocking(api.loop(), [directory = api.harbour.context().paths.runtime((*vm)->record.id), from = offset->value_or(0),
-                                              bytes = static_cast<std::size_t>(limit->value_or(kChunk))] {
-    return ConsoleLog(directory).read(from, bytes);
-  });
+  auto chunk =
+      co_await blocking(api.loop(), [directory = api.harbour.context().paths.runtime((*vm)->record.id),
+                                     from = offset->value_or(0), bytes = static_cast<std::size_t>(limit->value_or(kChunk))] {
+        return ConsoleLog(directory).read(from, bytes);
+      });
   if (!chunk) co_return refuse(chunk.error(), request);
   const std::uint64_t next = chunk->offset + chunk->bytes.size();
   co_return Response::of(200, "application/octet-stream", std::move(chunk->bytes))
@@ -67,7 +68,7 @@ Task<void> pump_input(Api& api, VmHandle vm, std::shared_ptr<WebSocket> socket) 
         rest.remove_prefix(part.size());
         continue;
       }
-      if (!vm->machine) break; // nobody is there to read what was typed
+      if (!vm->machine) break;                      // nobody is there to read what was typed
       co_await sleep_for(api.loop(), Duration{20}); // the guest's buffer is full
     }
   }
@@ -83,7 +84,9 @@ Task<void> attach(Api& api, Request request, std::shared_ptr<WebSocket> socket) 
   } else if ((*vm)->machine) {
     from = (*vm)->machine->console().end();
   } else {
-    const auto range = co_await blocking(api.loop(), [directory = api.harbour.context().paths.runtime((*vm)->record.id)] { return ConsoleLog(directory).range(); });
+    const auto range = co_await blocking(api.loop(), [directory = api.harbour.context().paths.runtime((*vm)->record.id)] {
+      return ConsoleLog(directory).range();
+    });
     if (range) from = range->end;
   }
   api.harbour.context().tasks.spawn("console output of " + (*vm)->record.name, pump_output(api, *vm, socket, from));
@@ -93,15 +96,17 @@ Task<void> attach(Api& api, Request request, std::shared_ptr<WebSocket> socket) 
 } // namespace
 
 void add_console_routes(Router& router, Api& api) {
-  router.add_async(Method::kGet, "/v1/vms/{vm}/console/log", Access::kReader, [&api](Request request) { return get_log(api, std::move(request)); });
+  router.add_async(Method::kGet, "/v1/vms/{vm}/console/log", Access::kReader,
+                   [&api](Request request) { return get_log(api, std::move(request)); });
   const auto check = [&api](const Request& request) -> std::optional<Response> {
     if (auto known = request.check_query({"offset"}); !known) return refuse(known.error(), request);
     if (const auto vm = find_vm(api, request); !vm) return refuse(vm.error(), request);
     if (const auto offset = offset_of(request); !offset) return refuse(offset.error(), request);
     return std::nullopt;
   };
-  router.add_websocket("/v1/vms/{vm}/console", Access::kOperator, check,
-                       [&api](Request request, std::shared_ptr<WebSocket> socket) { return attach(api, std::move(request), std::move(socket)); });
+  router.add_websocket(
+      "/v1/vms/{vm}/console", Access::kOperator, check,
+      [&api](Request request, std::shared_ptr<WebSocket> socket) { return attach(api, std::move(request), std::move(socket)); });
 }
 
 } // namespace berth::api

@@ -157,7 +157,10 @@ void write_conflicts(JsonWriter& json, std::string_view name, const std::vector<
   for (const auto& conflict : conflicts) {
     json.begin_object();
     nullable_id(json, "vm", conflict.vm);
-    json.field("mac_address", conflict.mac.to_string()).field("ip", conflict.ip.to_string()).field("reason", conflict.reason).end_object();
+    json.field("mac_address", conflict.mac.to_string())
+        .field("ip", conflict.ip.to_string())
+        .field("reason", conflict.reason)
+        .end_object();
   }
   json.end_array();
 }
@@ -193,7 +196,8 @@ std::string machine_id_json(const World& world, const MachineIdRecord& record) {
   if (const Ecid* ecid = record.key.ecid(); ecid && provisioning.empty()) {
     const std::string digits = record.key.to_string().substr(7);
     provisioning = "0000FE00-";
-    std::ranges::transform(digits, std::back_inserter(provisioning), [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
+    std::ranges::transform(digits, std::back_inserter(provisioning),
+                           [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
   }
   nullable_text(json, "provisioning_uuid", provisioning);
   write_vms(json, "carried_by", world.carriers(record.key));
@@ -260,7 +264,9 @@ void write_lease(JsonWriter& json, const LeaseRow& lease) {
   nullable_id(json, "vm", lease.vm);
   json.field("mac_address", lease.mac.to_string()).field("ip", lease.ip.to_string());
   nullable_text(json, "hostname", lease.hostname);
-  json.field("source", to_string(lease.source)).field("interface", lease.interface).field("first_seen", to_rfc3339(lease.first_seen));
+  json.field("source", to_string(lease.source))
+      .field("interface", lease.interface)
+      .field("first_seen", to_rfc3339(lease.first_seen));
   nullable_time(json, "expires_at", lease.expires);
   write_conflicts(json, "conflict", lease.conflicts);
   json.end_object();
@@ -297,22 +303,31 @@ void write_drivers(JsonWriter& json, const Context& context) {
   json.end_array();
 }
 
-void write_check(JsonWriter& json, std::string_view code, std::string_view status, const std::string& detail, std::string_view what_to_do) {
-  json.begin_object().field("code", code).field("status", status).field("detail", detail).field("what_to_do", what_to_do).end_object();
+void write_check(JsonWriter& json, std::string_view code, std::string_view status, const std::string& detail,
+                 std::string_view what_to_do) {
+  json.begin_object()
+      .field("code", code)
+      .field("status", status)
+      .field("detail", detail)
+      .field("what_to_do", what_to_do)
+      .end_object();
 }
 
 void write_checks(JsonWriter& json, Harbour& harbour, const NetworkFacts& network, std::uint64_t free_bytes) {
   constexpr std::uint64_t kLittleSpace = 1ULL << 30;
   json.key("checks").begin_array();
   const bool is_store_healthy = harbour.context().ledger.is_store_healthy();
-  write_check(json, "store", is_store_healthy ? "ok" : "failed", is_store_healthy ? "changes are written" : "the last change could not be written",
+  write_check(json, "store", is_store_healthy ? "ok" : "failed",
+              is_store_healthy ? "changes are written" : "the last change could not be written",
               is_store_healthy ? "" : "free some space on the disk of the state directory, and look at the log of berthd");
   const bool has_space = free_bytes >= kLittleSpace;
   write_check(json, "disk_space", has_space ? "ok" : "warning", std::to_string(free_bytes) + " bytes are free",
               has_space ? "" : "free some space: guests stop when their disk cannot grow");
   write_check(json, "network", network.are_addresses_visible ? "ok" : "warning",
               network.reason.empty() ? "guests on nat are reachable from the host" : network.reason,
-              network.are_addresses_visible ? "" : "run berthd with CAP_NET_ADMIN, /dev/net/tun and dnsmasq to see the addresses of guests");
+              network.are_addresses_visible
+                  ? ""
+                  : "run berthd with CAP_NET_ADMIN, /dev/net/tun and dnsmasq to see the addresses of guests");
   for (const auto& driver : harbour.context().drivers) {
     const DriverFacts facts = driver->facts();
     write_check(json, "driver_" + facts.name, facts.is_available ? "ok" : "failed",
@@ -330,7 +345,11 @@ std::string host_json(Harbour& harbour, std::string_view listeners_json) {
   const NetworkFacts network = harbour.addresses().facts();
   const std::uint64_t free_bytes = files::free_bytes(context.paths.root).value_or(0);
   JsonWriter json(2048);
-  json.begin_object().field("version", BERTH_VERSION).field("hostname", facts.hostname).field("os", facts.os).field("arch", facts.arch);
+  json.begin_object()
+      .field("version", BERTH_VERSION)
+      .field("hostname", facts.hostname)
+      .field("os", facts.os)
+      .field("arch", facts.arch);
   json.field("cpu_count", facts.cpu_count).field("memory_bytes", facts.memory_bytes);
   json.field("memory_available_bytes", context.host.available_memory()).field("state_dir", context.paths.root.string());
   json.field("disk_free_bytes", free_bytes).field("started_at", to_rfc3339(harbour.started_at()));

@@ -26,7 +26,8 @@ Result<Subscription> subscription_of(Api& api, const Request& request) {
   if (*after) subscription.after = **after;
   if (const auto last = request.header("Last-Event-ID")) {
     const auto [end, error] = std::from_chars(last->data(), last->data() + last->size(), subscription.after);
-    if (error != std::errc{} || end != last->data() + last->size()) return fail(ErrorCode::kInvalidValue, "Last-Event-ID is not a number", "Last-Event-ID");
+    if (error != std::errc{} || end != last->data() + last->size())
+      return fail(ErrorCode::kInvalidValue, "Last-Event-ID is not a number", "Last-Event-ID");
   }
   for (const NamedValue& each : request.query)
     if (each.name == "type") subscription.types.push_back(each.value);
@@ -48,7 +49,8 @@ Task<bool> send_stored(Api& api, std::shared_ptr<EventStream> stream, std::share
   if (!oldest) co_return false;
   if (*oldest > subscription->after + 1) {
     // Also when the number is from another journal's future: nothing is made up.
-    const std::string gap = "event: gap\ndata: {\"after\":" + std::to_string(subscription->after) + ",\"oldest\":" + std::to_string(*oldest) + "}\n\n";
+    const std::string gap = "event: gap\ndata: {\"after\":" + std::to_string(subscription->after) +
+                            ",\"oldest\":" + std::to_string(*oldest) + "}\n\n";
     if (!stream->send(gap)) co_return false;
     subscription->after = *oldest - 1;
   }
@@ -81,7 +83,8 @@ Task<void> follow(Api& api, Request request, std::shared_ptr<EventStream> stream
   const auto subscription = std::make_shared<Subscription>(std::move(*parsed));
   Journal& journal = api.harbour.journal();
   if (subscription->after > journal.last_sequence()) {
-    const std::string gap = "event: gap\ndata: {\"after\":" + std::to_string(subscription->after) + ",\"oldest\":" + std::to_string(journal.first_in_memory()) + "}\n\n";
+    const std::string gap = "event: gap\ndata: {\"after\":" + std::to_string(subscription->after) +
+                            ",\"oldest\":" + std::to_string(journal.first_in_memory()) + "}\n\n";
     subscription->after = journal.last_sequence();
     if (!stream->send(gap)) co_return;
   }
@@ -111,8 +114,9 @@ void add_event_routes(Router& router, Api& api) {
     if (!subscription) return refuse(subscription.error(), request);
     return std::nullopt;
   };
-  router.add_stream("/v1/events", Access::kReader, check,
-                    [&api](Request request, std::shared_ptr<EventStream> stream) { return follow(api, std::move(request), std::move(stream)); });
+  router.add_stream("/v1/events", Access::kReader, check, [&api](Request request, std::shared_ptr<EventStream> stream) {
+    return follow(api, std::move(request), std::move(stream));
+  });
 }
 
 } // namespace berth::api

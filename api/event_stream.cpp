@@ -5,8 +5,10 @@
 
 namespace berth::api {
 
-WireEventStream::WireEventStream(AsioEventLoop& loop, std::shared_ptr<Wire> wire, std::shared_ptr<ServerStats> stats, const ServerLimits& limits, bool is_chunked)
-    : loop_(loop), wire_(std::move(wire)), stats_(std::move(stats)), outbox_bytes_(limits.outbox_bytes), write_time_(limits.write_time), is_chunked_(is_chunked) {}
+WireEventStream::WireEventStream(AsioEventLoop& loop, std::shared_ptr<Wire> wire, std::shared_ptr<ServerStats> stats,
+                                 const ServerLimits& limits, bool is_chunked)
+    : loop_(loop), wire_(std::move(wire)), stats_(std::move(stats)), outbox_bytes_(limits.outbox_bytes),
+      write_time_(limits.write_time), is_chunked_(is_chunked) {}
 
 bool WireEventStream::send(std::string_view text) {
   if (!is_open_) return false;

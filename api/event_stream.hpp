@@ -12,7 +12,8 @@ namespace berth::api {
 
 class WireEventStream : public EventStream, public std::enable_shared_from_this<WireEventStream> {
 public:
-  WireEventStream(AsioEventLoop& loop, std::shared_ptr<Wire> wire, std::shared_ptr<ServerStats> stats, const ServerLimits& limits, bool is_chunked);
+  WireEventStream(AsioEventLoop& loop, std::shared_ptr<Wire> wire, std::shared_ptr<ServerStats> stats, const ServerLimits& limits,
+                  bool is_chunked);
 
   bool send(std::string_view text) override;
   Task<bool> ready() override;

@@ -65,19 +65,25 @@ void add_vm_metrics(Families& families, const World& world) {
     families.add(MetricType::Gauge, "berth_vms", "VMs by state.", states[state], {{"state", std::string(to_string(state))}});
   families.add(MetricType::Gauge, "berth_berths_limit", "macOS guests that may run at once.", world.admission.quota().limit);
   families.add(MetricType::Gauge, "berth_berths_used", "Berths that are taken.", world.admission.berths_used());
-  families.add(MetricType::Gauge, "berth_queued_starts", "Starts that wait for a machine identifier or a berth.", static_cast<double>(world.admission.queue().size()));
+  families.add(MetricType::Gauge, "berth_queued_starts", "Starts that wait for a machine identifier or a berth.",
+               static_cast<double>(world.admission.queue().size()));
 }
 
 void add_server_metrics(Families& families, const ServerStats& stats) {
   for (int status = 1; status < 6; ++status)
-    families.add(MetricType::Counter, "berth_http_requests_total", "Answers by class of status.", static_cast<double>(stats.requests_by_class[status]),
-                 {{"class", std::to_string(status) + "xx"}});
-  families.add(MetricType::Counter, "berth_http_connections_total", "Connections accepted.", static_cast<double>(stats.connections_accepted));
-  families.add(MetricType::Counter, "berth_http_connections_refused_total", "Connections refused by a bound.", static_cast<double>(stats.connections_refused));
-  families.add(MetricType::Counter, "berth_http_timeouts_total", "Requests that did not arrive in time.", static_cast<double>(stats.timeouts));
-  families.add(MetricType::Counter, "berth_http_subscribers_cut_total", "Streams cut off because they were too slow.", static_cast<double>(stats.slow_subscribers_cut));
+    families.add(MetricType::Counter, "berth_http_requests_total", "Answers by class of status.",
+                 static_cast<double>(stats.requests_by_class[status]), {{"class", std::to_string(status) + "xx"}});
+  families.add(MetricType::Counter, "berth_http_connections_total", "Connections accepted.",
+               static_cast<double>(stats.connections_accepted));
+  families.add(MetricType::Counter, "berth_http_connections_refused_total", "Connections refused by a bound.",
+               static_cast<double>(stats.connections_refused));
+  families.add(MetricType::Counter, "berth_http_timeouts_total", "Requests that did not arrive in time.",
+               static_cast<double>(stats.timeouts));
+  families.add(MetricType::Counter, "berth_http_subscribers_cut_total", "Streams cut off because they were too slow.",
+               static_cast<double>(stats.slow_subscribers_cut));
   families.add(MetricType::Gauge, "berth_http_connections", "Connections that are open.", static_cast<double>(stats.connections));
-  families.add(MetricType::Gauge, "berth_http_streams", "Event streams and consoles that are open.", static_cast<double>(stats.streams));
+  families.add(MetricType::Gauge, "berth_http_streams", "Event streams and consoles that are open.",
+               static_cast<double>(stats.streams));
 }
 
 Response get_metrics(Api& api, const Request& request) {
@@ -87,10 +93,14 @@ Response get_metrics(Api& api, const Request& request) {
   if (api.server) add_server_metrics(families, api.server->stats());
   const StoreStats store = api.harbour.store().stats();
   families.add(MetricType::Counter, "berth_store_commits_total", "Transactions written.", static_cast<double>(store.commits));
-  families.add(MetricType::Counter, "berth_store_groups_total", "Groups of transactions written with one sync.", static_cast<double>(store.groups));
-  families.add(MetricType::Counter, "berth_store_failures_total", "Groups that could not be written.", static_cast<double>(store.failures));
-  families.add(MetricType::Gauge, "berth_events_last_sequence", "Number of the newest event.", static_cast<double>(api.harbour.journal().last_sequence()));
-  families.add(MetricType::Gauge, "berth_tasks", "Pieces of work under way.", static_cast<double>(api.harbour.context().tasks.in_flight()));
+  families.add(MetricType::Counter, "berth_store_groups_total", "Groups of transactions written with one sync.",
+               static_cast<double>(store.groups));
+  families.add(MetricType::Counter, "berth_store_failures_total", "Groups that could not be written.",
+               static_cast<double>(store.failures));
+  families.add(MetricType::Gauge, "berth_events_last_sequence", "Number of the newest event.",
+               static_cast<double>(api.harbour.journal().last_sequence()));
+  families.add(MetricType::Gauge, "berth_tasks", "Pieces of work under way.",
+               static_cast<double>(api.harbour.context().tasks.in_flight()));
   return Response::of(200, "text/plain; version=0.0.4; charset=utf-8", families.text());
 }
 

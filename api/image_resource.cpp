@@ -11,7 +11,8 @@ Response list_images(Api& api, const Request& request) {
   const auto page = page_of(request);
   if (!page) return refuse(page.error(), request);
   return Response::json(200, list_json(
-                                 api.world().images, *page, [](const auto& item) { return item.first; }, [](const auto&) { return true; },
+                                 api.world().images, *page, [](const auto& item) { return item.first; },
+                                 [](const auto&) { return true; },
                                  [&](JsonWriter& json, const auto& item) { json.raw(image_json(api.world(), item.second)); }));
 }
 
@@ -25,7 +26,8 @@ Response get_image(Api& api, const Request& request) {
 Finished imported(Api& api) {
   return [&api](const OperationRecord& operation) {
     const auto found = api.world().images.find(operation.result);
-    if (found == api.world().images.end()) return problem(Error{ErrorCode::kNotFound, "the image has been deleted", operation.result});
+    if (found == api.world().images.end())
+      return problem(Error{ErrorCode::kNotFound, "the image has been deleted", operation.result});
     return Response::json(201, image_json(api.world(), found->second)).with("Location", "/v1/images/" + operation.result);
   };
 }
@@ -46,7 +48,9 @@ Task<Response> import_image(Api& api, Request request) {
   import.name = parsed->optional_string("name");
   if (auto done = parsed->finish(); !done) co_return refuse(done.error(), request);
   Act act = [&api, request, import](Caller caller) { return do_import(api, request, import, std::move(caller)); };
-  co_return co_await once(api, request, std::move(act), [&api, request](std::string location) { return replay_operation(api, request, location, imported(api)); });
+  co_return co_await once(api, request, std::move(act), [&api, request](std::string location) {
+    return replay_operation(api, request, location, imported(api));
+  });
 }
 
 Task<Response> delete_image(Api& api, Request request) {
@@ -59,9 +63,12 @@ Task<Response> delete_image(Api& api, Request request) {
 
 void add_image_routes(Router& router, Api& api) {
   router.add(Method::kGet, "/v1/images", Access::kReader, [&api](const Request& request) { return list_images(api, request); });
-  router.add_async(Method::kPost, "/v1/images", Access::kOperator, [&api](Request request) { return import_image(api, std::move(request)); });
-  router.add(Method::kGet, "/v1/images/{image}", Access::kReader, [&api](const Request& request) { return get_image(api, request); });
-  router.add_async(Method::kDelete, "/v1/images/{image}", Access::kOperator, [&api](Request request) { return delete_image(api, std::move(request)); });
+  router.add_async(Method::kPost, "/v1/images", Access::kOperator,
+                   [&api](Request request) { return import_image(api, std::move(request)); });
+  router.add(Method::kGet, "/v1/images/{image}", Access::kReader,
+             [&api](const Request& request) { return get_image(api, request); });
+  router.add_async(Method::kDelete, "/v1/images/{image}", Access::kOperator,
+                   [&api](Request request) { return delete_image(api, std::move(request)); });
 }
 
 } // namespace berth::api

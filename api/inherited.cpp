@@ -49,7 +49,8 @@ Result<InheritedSocket> describe_listener(UniqueFd fd) {
   const std::string which = "inherited descriptor " + std::to_string(fd.get());
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) return fail(ErrorCode::kInvalidValue, which + " is not a socket");
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0)
+    return fail(ErrorCode::kInvalidValue, which + " is not a socket");
   if (socket_option(fd.get(), SO_TYPE) != SOCK_STREAM) return fail(ErrorCode::kInvalidValue, which + " is not a stream socket");
 #ifdef SO_ACCEPTCONN
   if (socket_option(fd.get(), SO_ACCEPTCONN) != 1) return fail(ErrorCode::kInvalidValue, which + " is not listening");
@@ -63,7 +64,8 @@ Result<InheritedSocket> describe_listener(UniqueFd fd) {
     if (inherited.address.empty()) return fail(ErrorCode::kInvalidValue, which + " is a socket without a path");
   } else if (storage.ss_family == AF_INET) {
     const auto& address = reinterpret_cast<const sockaddr_in&>(storage);
-    if (ntohl(address.sin_addr.s_addr) != INADDR_LOOPBACK) return fail(ErrorCode::kInvalidValue, which + " does not listen on 127.0.0.1");
+    if (ntohl(address.sin_addr.s_addr) != INADDR_LOOPBACK)
+      return fail(ErrorCode::kInvalidValue, which + " does not listen on 127.0.0.1");
     inherited.kind = ListenerKind::kTcp;
     inherited.port = ntohs(address.sin_port);
     inherited.address = "127.0.0.1:" + std::to_string(inherited.port);

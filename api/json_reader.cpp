@@ -15,20 +15,21 @@ struct Complaint {
 
 // A field's name as it may be repeated to the caller: the names come from outside, so only plain ones are.
 std::string shown(std::string_view name) {
-  const bool is_plain = name.size() <= 64 && std::ranges::all_of(name, [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '<'; });
+  const bool is_plain = name.size() <= 64 &&
+                        std::ranges::all_of(name, [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '<'; });
   return is_plain && !name.empty() ? std::string{name} : "(unprintable)";
 }
 
 std::string_view type_name(const JsonValue& value) {
   switch (value.value.index()) {
-  case 0: return "null";
-  case 1: return "a boolean";
-  case 2:
-  case 3:
-  case 4: return "a number";
-  case 5: return "a string";
-  case 6: return "an array";
-  default: return "an object";
+    case 0: return "null";
+    case 1: return "a boolean";
+    case 2:
+    case 3:
+    case 4: return "a number";
+    case 5: return "a string";
+    case 6: return "an array";
+    default: return "an object";
   }
 }
 
@@ -45,7 +46,9 @@ struct JsonReader::State {
     known.emplace(name);
     return object.find(name);
   }
-  void complain(std::string_view name, std::string detail) { complaints.push_back({prefix + std::string{name}, std::move(detail)}); }
+  void complain(std::string_view name, std::string detail) {
+    complaints.push_back({prefix + std::string{name}, std::move(detail)});
+  }
   void wrong_type(std::string_view name, std::string_view wanted, const JsonValue& found) {
     complain(name, "must be " + std::string{wanted} + ", not " + std::string{type_name(found)});
   }
@@ -76,7 +79,8 @@ Result<JsonReader> JsonReader::parse(std::string_view body) {
   if (body.empty()) return JsonReader{JsonValue{JsonValue::Object{}}};
   auto value = parse_json(body);
   if (!value) return std::unexpected(std::move(value.error()));
-  if (!std::holds_alternative<JsonValue::Object>(value->value)) return fail(ErrorCode::kInvalidValue, "the body must be a JSON object");
+  if (!std::holds_alternative<JsonValue::Object>(value->value))
+    return fail(ErrorCode::kInvalidValue, "the body must be a JSON object");
   return JsonReader{std::move(*value)};
 }
 
@@ -121,7 +125,8 @@ std::uint64_t JsonReader::unsigned_integer(std::string_view name, std::uint64_t 
 std::optional<std::uint64_t> JsonReader::optional_unsigned(std::string_view name, std::uint64_t least, std::uint64_t most) {
   const JsonValue* value = state_->take(name);
   if (value == nullptr) return std::nullopt;
-  if (const auto* number = std::get_if<std::uint64_t>(&value->value); number != nullptr && *number >= least && *number <= most) return *number;
+  if (const auto* number = std::get_if<std::uint64_t>(&value->value); number != nullptr && *number >= least && *number <= most)
+    return *number;
   if (value->value.index() >= 2 && value->value.index() <= 4) {
     const std::string upper = most == std::numeric_limits<std::uint64_t>::max() ? " or more" : " to " + std::to_string(most);
     state_->complain(name, "must be a whole number, " + std::to_string(least) + upper);
@@ -136,7 +141,8 @@ std::optional<std::int64_t> JsonReader::optional_integer(std::string_view name, 
   if (value == nullptr) return std::nullopt;
   std::optional<std::int64_t> number;
   if (const auto* negative = std::get_if<std::int64_t>(&value->value)) number = *negative;
-  if (const auto* positive = std::get_if<std::uint64_t>(&value->value); positive != nullptr && std::in_range<std::int64_t>(*positive))
+  if (const auto* positive = std::get_if<std::uint64_t>(&value->value);
+      positive != nullptr && std::in_range<std::int64_t>(*positive))
     number = static_cast<std::int64_t>(*positive);
   if (number && *number >= least && *number <= most) return number;
   if (value->value.index() >= 2 && value->value.index() <= 4)
@@ -159,7 +165,8 @@ std::optional<std::size_t> JsonReader::optional_choice(std::string_view name, st
   if (value == nullptr) return std::nullopt;
   const auto* text = std::get_if<std::string>(&value->value);
   if (text != nullptr)
-    if (const auto found = std::ranges::find(choices, *text); found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
+    if (const auto found = std::ranges::find(choices, *text); found != choices.end())
+      return static_cast<std::size_t>(found - choices.begin());
   std::string detail = "must be one of";
   for (const std::string_view choice : choices) detail += (choice == choices.front() ? " " : ", ") + std::string{choice};
   state_->complain(name, std::move(detail));
@@ -191,8 +198,10 @@ std::optional<std::vector<std::string>> JsonReader::optional_strings(std::string
   if (value == nullptr) return std::nullopt;
   const auto* array = std::get_if<JsonValue::Array>(&value->value);
   if (array == nullptr || array->size() > most) {
-    if (array == nullptr) state_->wrong_type(name, "an array of strings", *value);
-    else state_->complain(name, "must not have more than " + std::to_string(most) + " items");
+    if (array == nullptr)
+      state_->wrong_type(name, "an array of strings", *value);
+    else
+      state_->complain(name, "must not have more than " + std::to_string(most) + " items");
     return std::nullopt;
   }
   std::vector<std::string> items;
@@ -230,7 +239,8 @@ Result<void> JsonReader::finish() {
     fields.push_back(all[index].field);
     details.push_back(all[index].detail);
   }
-  Error error{is_only_unknown ? ErrorCode::kUnknownField : ErrorCode::kInvalidValue, all.front().field + " " + all.front().detail};
+  Error error{is_only_unknown ? ErrorCode::kUnknownField : ErrorCode::kInvalidValue,
+              all.front().field + " " + all.front().detail};
   return std::unexpected(std::move(error).with("fields", std::move(fields)).with("field_details", std::move(details)));
 }
 

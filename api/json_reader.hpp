@@ -52,15 +52,17 @@ public:
   JsonReader& operator=(JsonReader&&) noexcept;
   ~JsonReader();
 
-  bool has(std::string_view name) const;  // present, null too
+  bool has(std::string_view name) const; // present, null too
   // True, and the field is done, when it is there and null: for fields that null clears. To every getter below null
   // is a wrong value.
   bool take_null(std::string_view name);
 
   std::string string(std::string_view name); // required
   std::optional<std::string> optional_string(std::string_view name);
-  std::uint64_t unsigned_integer(std::string_view name, std::uint64_t least = 0, std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
-  std::optional<std::uint64_t> optional_unsigned(std::string_view name, std::uint64_t least = 0, std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
+  std::uint64_t unsigned_integer(std::string_view name, std::uint64_t least = 0,
+                                 std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
+  std::optional<std::uint64_t> optional_unsigned(std::string_view name, std::uint64_t least = 0,
+                                                 std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
   std::optional<std::int64_t> optional_integer(std::string_view name, std::int64_t least, std::int64_t most);
   std::optional<bool> optional_boolean(std::string_view name);
   bool boolean(std::string_view name, bool otherwise) { return optional_boolean(name).value_or(otherwise); }

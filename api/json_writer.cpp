@@ -97,19 +97,19 @@ void JsonWriter::quote(std::string_view text) {
     }
     text_.append(text, clean, at - clean);
     switch (byte) {
-    case '"': text_ += "\\\""; break;
-    case '\\': text_ += "\\\\"; break;
-    case '\n': text_ += "\\n"; break;
-    case '\r': text_ += "\\r"; break;
-    case '\t': text_ += "\\t"; break;
-    default:
-      if (byte >= 0x80) {
-        text_ += "\xEF\xBF\xBD"; // U+FFFD
-      } else {
-        text_ += "\\u00";
-        text_ += kHex[byte >> 4];
-        text_ += kHex[byte & 15];
-      }
+      case '"': text_ += "\\\""; break;
+      case '\\': text_ += "\\\\"; break;
+      case '\n': text_ += "\\n"; break;
+      case '\r': text_ += "\\r"; break;
+      case '\t': text_ += "\\t"; break;
+      default:
+        if (byte >= 0x80) {
+          text_ += "\xEF\xBF\xBD"; // U+FFFD
+        } else {
+          text_ += "\\u00";
+          text_ += kHex[byte >> 4];
+          text_ += kHex[byte & 15];
+        }
     }
     clean = ++at;
   }

@@ -23,21 +23,31 @@ public:
   JsonWriter& value(const char* text) { return value(std::string_view{text}); }
   JsonWriter& value(const std::string& text) { return value(std::string_view{text}); }
   template <std::same_as<bool> Bool>
-  JsonWriter& value(Bool flag) { return raw(flag ? "true" : "false"); }
+  JsonWriter& value(Bool flag) {
+    return raw(flag ? "true" : "false");
+  }
   template <std::unsigned_integral Number>
     requires(!std::same_as<Number, bool>)
-  JsonWriter& value(Number number) { return unsigned_number(number); }
+  JsonWriter& value(Number number) {
+    return unsigned_number(number);
+  }
   template <std::signed_integral Number>
-  JsonWriter& value(Number number) { return signed_number(number); }
+  JsonWriter& value(Number number) {
+    return signed_number(number);
+  }
   JsonWriter& value(double number); // shortest form that reads back; null when not finite
   template <class T>
-  JsonWriter& value(const std::optional<T>& maybe) { return maybe ? value(*maybe) : null(); }
+  JsonWriter& value(const std::optional<T>& maybe) {
+    return maybe ? value(*maybe) : null();
+  }
   JsonWriter& null() { return raw("null"); }
   // A value that is JSON already.
   JsonWriter& raw(std::string_view json);
 
   template <class T>
-  JsonWriter& field(std::string_view name, const T& content) { return key(name).value(content); }
+  JsonWriter& field(std::string_view name, const T& content) {
+    return key(name).value(content);
+  }
   JsonWriter& raw_field(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
   const std::string& text() const { return text_; }

@@ -24,10 +24,11 @@ Response list_machine_ids(Api& api, const Request& request) {
   if (auto known = request.check_query({"limit", "cursor"}); !known) return refuse(known.error(), request);
   const auto page = page_of(request);
   if (!page) return refuse(page.error(), request);
-  return Response::json(200, list_json(
-                                 api.world().machine_ids, *page, [](const auto& item) { return item.first.to_string(); },
-                                 [](const auto&) { return true; },
-                                 [&](JsonWriter& json, const auto& item) { json.raw(machine_id_json(api.world(), item.second)); }));
+  return Response::json(200,
+                        list_json(
+                            api.world().machine_ids, *page, [](const auto& item) { return item.first.to_string(); },
+                            [](const auto&) { return true; },
+                            [&](JsonWriter& json, const auto& item) { json.raw(machine_id_json(api.world(), item.second)); }));
 }
 
 Response get_machine_id(Api& api, const Request& request) {
@@ -87,11 +88,13 @@ Task<Response> add_machine_id(Api& api, Request request) {
   wanted.path = json.optional_string("path");
   wanted.name = json.optional_string("name").value_or("");
   wanted.is_kept = json.boolean("kept", true);
-  if (json.has("generate") + json.has("data") + json.has("path") != 1) json.refuse("generate", "exactly one of generate, data and path must be given");
+  if (json.has("generate") + json.has("data") + json.has("path") != 1)
+    json.refuse("generate", "exactly one of generate, data and path must be given");
   if (wanted.name.size() > 255) json.refuse("name", "is longer than 255 characters");
   if (auto done = json.finish(); !done) co_return refuse(done.error(), request);
   Act act = [&api, request, wanted](Caller caller) { return do_add(api, request, wanted, std::move(caller)); };
-  co_return co_await once(api, request, std::move(act), [&api, request](std::string location) { return replay_add(api, request, location); });
+  co_return co_await once(api, request, std::move(act),
+                          [&api, request](std::string location) { return replay_add(api, request, location); });
 }
 
 Task<Response> patch_machine_id(Api& api, Request request) {
@@ -103,8 +106,9 @@ Task<Response> patch_machine_id(Api& api, Request request) {
   if (!parsed) co_return refuse(parsed.error(), request);
   PatchMachineId patch;
   patch.is_kept = parsed->optional_boolean("kept");
-  for (const auto& [field, value] : {std::pair{"name", &patch.name}, std::pair{"serial_number", &patch.serial_number},
-                                     std::pair{"hardware_uuid", &patch.hardware_uuid}, std::pair{"provisioning_uuid", &patch.provisioning_uuid}}) {
+  for (const auto& [field, value] :
+       {std::pair{"name", &patch.name}, std::pair{"serial_number", &patch.serial_number},
+        std::pair{"hardware_uuid", &patch.hardware_uuid}, std::pair{"provisioning_uuid", &patch.provisioning_uuid}}) {
     if (parsed->take_null(field))
       value->emplace();
     else
@@ -124,7 +128,8 @@ Task<Response> delete_machine_id(Api& api, Request request) {
     const auto revision = request.if_match_revision();
     if (!revision) co_return refuse(revision.error(), request);
     if (*revision && **revision != api.world().machine_ids.at(*key).revision)
-      co_return refuse(Error{ErrorCode::kPreconditionFailed, key->to_string() + " has another revision", key->to_string()}, request);
+      co_return refuse(Error{ErrorCode::kPreconditionFailed, key->to_string() + " has another revision", key->to_string()},
+                       request);
   }
   const auto done = co_await api.harbour.machine_ids().remove(*key, {request.peer.uid, {}});
   if (!done) co_return refuse(done.error(), request);
@@ -134,9 +139,12 @@ Task<Response> delete_machine_id(Api& api, Request request) {
 } // namespace
 
 void add_machine_id_routes(Router& router, Api& api) {
-  router.add(Method::kGet, "/v1/machine-ids", Access::kReader, [&api](const Request& request) { return list_machine_ids(api, request); });
-  router.add_async(Method::kPost, "/v1/machine-ids", Access::kOperator, [&api](Request request) { return add_machine_id(api, std::move(request)); });
-  router.add(Method::kGet, "/v1/machine-ids/{key}", Access::kReader, [&api](const Request& request) { return get_machine_id(api, request); });
+  router.add(Method::kGet, "/v1/machine-ids", Access::kReader,
+             [&api](const Request& request) { return list_machine_ids(api, request); });
+  router.add_async(Method::kPost, "/v1/machine-ids", Access::kOperator,
+                   [&api](Request request) { return add_machine_id(api, std::move(request)); });
+  router.add(Method::kGet, "/v1/machine-ids/{key}", Access::kReader,
+             [&api](const Request& request) { return get_machine_id(api, request); });
   router.add_async(Method::kPatch, "/v1/machine-ids/{key}", Access::kOperator,
                    [&api](Request request) { return patch_machine_id(api, std::move(request)); });
   router.add_async(Method::kDelete, "/v1/machine-ids/{key}", Access::kOperator,

@@ -43,9 +43,10 @@ Response list_operations(Api& api, const Request& request) {
     if ((state && record.state != *state) || (kind && record.kind != *kind)) return false;
     return !vm_text || (vm_id && record.vm == vm_id);
   };
-  return Response::json(200, list_json(
-                                 newest, *page, [](const auto& item) { return item.first; }, keep,
-                                 [&](JsonWriter& json, const auto& item) { json.raw(operation_document(api.world(), *item.second)->body()); }));
+  return Response::json(
+      200, list_json(
+               newest, *page, [](const auto& item) { return item.first; }, keep,
+               [&](JsonWriter& json, const auto& item) { json.raw(operation_document(api.world(), *item.second)->body()); }));
 }
 
 Task<Response> get_operation(Api& api, Request request) {
@@ -69,14 +70,17 @@ Task<Response> cancel_operation(Api& api, Request request) {
   const auto cancelled = co_await api.harbour.operations().cancel((*operation)->record.id);
   if (!cancelled) co_return refuse(cancelled.error(), request);
   const auto document = operation_document(api.world(), **operation);
-  co_return Response::json(202, std::string(document->body())).with("Location", "/v1/operations/" + (*operation)->record.id.to_string());
+  co_return Response::json(202, std::string(document->body()))
+      .with("Location", "/v1/operations/" + (*operation)->record.id.to_string());
 }
 
 } // namespace
 
 void add_operation_routes(Router& router, Api& api) {
-  router.add(Method::kGet, "/v1/operations", Access::kReader, [&api](const Request& request) { return list_operations(api, request); });
-  router.add_async(Method::kGet, "/v1/operations/{operation}", Access::kReader, [&api](Request request) { return get_operation(api, std::move(request)); });
+  router.add(Method::kGet, "/v1/operations", Access::kReader,
+             [&api](const Request& request) { return list_operations(api, request); });
+  router.add_async(Method::kGet, "/v1/operations/{operation}", Access::kReader,
+                   [&api](Request request) { return get_operation(api, std::move(request)); });
   router.add_async(Method::kDelete, "/v1/operations/{operation}", Access::kOperator,
                    [&api](Request request) { return cancel_operation(api, std::move(request)); });
 }

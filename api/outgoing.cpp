@@ -20,8 +20,10 @@ void Outgoing::add(std::string_view part) {
 
 void Outgoing::add_frame_fields(const AnswerFrame& frame) {
   if (!frame.request_id.empty()) tail_.append("X-Request-Id: ").append(frame.request_id).append("\r\n");
-  if (!frame.keep_alive) tail_ += "Connection: close\r\n";
-  else if (!frame.is_http_1_1) tail_ += "Connection: keep-alive\r\n";
+  if (!frame.keep_alive)
+    tail_ += "Connection: close\r\n";
+  else if (!frame.is_http_1_1)
+    tail_ += "Connection: keep-alive\r\n";
   tail_.append(frame.date_line).append("\r\n");
 }
 
@@ -38,7 +40,11 @@ std::span<iovec> Outgoing::compose(const Response& response, const AnswerFrame& 
   }
   const std::string_view body = response.shared_body ? std::string_view{*response.shared_body} : std::string_view{response.body};
   head_.clear();
-  head_.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(reason_phrase(response.status)).append("\r\n");
+  head_.append("HTTP/1.1 ")
+      .append(std::to_string(response.status))
+      .append(" ")
+      .append(reason_phrase(response.status))
+      .append("\r\n");
   for (const auto& [name, value] : response.headers) {
     head_.append(name).append(": ");
     append_clean(head_, value);

@@ -15,9 +15,9 @@ namespace berth::api {
 struct AnswerFrame {
   bool keep_alive = true;
   bool is_http_1_1 = true;
-  bool is_head = false;          // the answer to HEAD: the head alone
-  std::string_view request_id;   // echoed when not empty
-  std::string_view date_line;    // "Date: …\r\n"
+  bool is_head = false;        // the answer to HEAD: the head alone
+  std::string_view request_id; // echoed when not empty
+  std::string_view date_line;  // "Date: …\r\n"
 };
 
 // Borrows from the response: both must live until the parts are sent.

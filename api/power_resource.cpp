@@ -15,7 +15,8 @@ Finished changed(Api& api, VmHandle vm, bool is_changed) {
 
 Task<Response> carry_out(Api& api, Request request, VmHandle vm, Action action, Caller caller) {
   auto accepted = co_await action(api.harbour.power(), vm, std::move(caller));
-  co_return co_await answer_accepted(api, std::move(request), std::move(accepted), changed(api, vm, true), changed(api, vm, false));
+  co_return co_await answer_accepted(api, std::move(request), std::move(accepted), changed(api, vm, true),
+                                     changed(api, vm, false));
 }
 
 Task<Response> handle(Api& api, Request request, std::function<Action(JsonReader&)> read) {
@@ -37,7 +38,9 @@ Action read_start(JsonReader& json) {
   options.queue = json.boolean("queue", false);
   options.randomize_mac = json.boolean("randomize_mac", false);
   options.discard_saved_state = json.boolean("discard_saved_state", false);
-  return [options](PowerService& power, VmHandle vm, Caller caller) { return power.start(std::move(vm), options, std::move(caller)); };
+  return [options](PowerService& power, VmHandle vm, Caller caller) {
+    return power.start(std::move(vm), options, std::move(caller));
+  };
 }
 
 constexpr std::uint64_t kLongestDeadline = 24ULL * 3600 * 1000;
@@ -46,14 +49,20 @@ Action read_stop(JsonReader& json) {
   constexpr std::string_view kModes[] = {"request", "force"};
   StopOptions options;
   options.force = json.optional_choice("mode", kModes).value_or(0) == 1;
-  if (const auto deadline = json.optional_unsigned("deadline_ms", 0, kLongestDeadline)) options.deadline = Duration{static_cast<std::int64_t>(*deadline)};
-  return [options](PowerService& power, VmHandle vm, Caller caller) { return power.stop(std::move(vm), options, std::move(caller)); };
+  if (const auto deadline = json.optional_unsigned("deadline_ms", 0, kLongestDeadline))
+    options.deadline = Duration{static_cast<std::int64_t>(*deadline)};
+  return [options](PowerService& power, VmHandle vm, Caller caller) {
+    return power.stop(std::move(vm), options, std::move(caller));
+  };
 }
 
 Action read_restart(JsonReader& json) {
   Duration deadline{30'000};
-  if (const auto given = json.optional_unsigned("deadline_ms", 0, kLongestDeadline)) deadline = Duration{static_cast<std::int64_t>(*given)};
-  return [deadline](PowerService& power, VmHandle vm, Caller caller) { return power.restart(std::move(vm), deadline, std::move(caller)); };
+  if (const auto given = json.optional_unsigned("deadline_ms", 0, kLongestDeadline))
+    deadline = Duration{static_cast<std::int64_t>(*given)};
+  return [deadline](PowerService& power, VmHandle vm, Caller caller) {
+    return power.restart(std::move(vm), deadline, std::move(caller));
+  };
 }
 
 template <Task<Result<Accepted>> (PowerService::*method)(VmHandle, Caller)>
@@ -65,7 +74,8 @@ Action read_nothing(JsonReader&) {
 
 void add_power_routes(Router& router, Api& api) {
   const auto add = [&](std::string pattern, Action (*read)(JsonReader&)) {
-    router.add_async(Method::kPost, std::move(pattern), Access::kOperator, [&api, read](Request request) { return handle(api, std::move(request), read); });
+    router.add_async(Method::kPost, std::move(pattern), Access::kOperator,
+                     [&api, read](Request request) { return handle(api, std::move(request), read); });
   };
   add("/v1/vms/{vm}/start", read_start);
   add("/v1/vms/{vm}/stop", read_stop);

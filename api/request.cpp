@@ -25,28 +25,29 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
 
 std::string_view to_string(Method method) {
   switch (method) {
-  case Method::kGet: return "GET";
-  case Method::kHead: return "HEAD";
-  case Method::kPost: return "POST";
-  case Method::kPut: return "PUT";
-  case Method::kPatch: return "PATCH";
-  case Method::kDelete: return "DELETE";
-  case Method::kOptions: return "OPTIONS";
+    case Method::kGet: return "GET";
+    case Method::kHead: return "HEAD";
+    case Method::kPost: return "POST";
+    case Method::kPut: return "PUT";
+    case Method::kPatch: return "PATCH";
+    case Method::kDelete: return "DELETE";
+    case Method::kOptions: return "OPTIONS";
   }
   return "";
 }
 
 std::optional<Method> parse_method(std::string_view text) {
-  for (const Method method : {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kPatch, Method::kDelete, Method::kOptions})
+  for (const Method method :
+       {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kPatch, Method::kDelete, Method::kOptions})
     if (text == to_string(method)) return method;
   return std::nullopt;
 }
 
 std::string_view to_string(Role role) {
   switch (role) {
-  case Role::kNone: return "none";
-  case Role::kReader: return "reader";
-  case Role::kOperator: return "operator";
+    case Role::kNone: return "none";
+    case Role::kReader: return "reader";
+    case Role::kOperator: return "operator";
   }
   return "";
 }
@@ -104,7 +105,8 @@ std::optional<std::string_view> Request::query_value(std::string_view name) cons
 Result<void> Request::check_query(std::initializer_list<std::string_view> known) const {
   for (const NamedValue& each : query)
     if (std::ranges::find(known, each.name) == known.end())
-      return fail(ErrorCode::kUnknownField, known.size() == 0 ? "this route takes no query parameters" : "a query parameter is not known to this route");
+      return fail(ErrorCode::kUnknownField,
+                  known.size() == 0 ? "this route takes no query parameters" : "a query parameter is not known to this route");
   return {};
 }
 
@@ -113,7 +115,8 @@ Result<std::optional<std::uint64_t>> Request::query_number(std::string_view name
   if (!text) return std::nullopt;
   const auto number = decimal(*text);
   if (!number || *number < least || *number > most)
-    return fail(ErrorCode::kInvalidValue, std::string{name} + " must be a whole number, " + std::to_string(least) + " to " + std::to_string(most));
+    return fail(ErrorCode::kInvalidValue,
+                std::string{name} + " must be a whole number, " + std::to_string(least) + " to " + std::to_string(most));
   return number;
 }
 

@@ -58,7 +58,7 @@ struct NamedValue {
 struct Request {
   Method method = Method::kGet; // GET for HEAD too: the server drops the body itself
   bool is_head = false;
-  std::string path;             // as sent, without the query
+  std::string path;                        // as sent, without the query
   std::vector<NamedValue> path_parameters; // by the name in the route's braces, percent-decoded once
   std::vector<NamedValue> query;           // percent-decoded once; a name stands once
   Headers headers;

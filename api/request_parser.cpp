@@ -32,7 +32,8 @@ public:
   int version = 11;
 
 private:
-  void on_request_impl(http::verb, beast::string_view method, beast::string_view target, int number, beast::error_code&) override {
+  void on_request_impl(http::verb, beast::string_view method, beast::string_view target, int number,
+                       beast::error_code&) override {
     const auto known = api::parse_method({method.data(), method.size()});
     is_unknown_method = !known;
     request_.method = known.value_or(Method::kGet);
@@ -128,12 +129,18 @@ RequestParser::State RequestParser::scan_head(std::string_view& input) {
     if (impl_->is_first_line) {
       if (!rest.empty() && (rest.front() <= ' ' || rest.front() >= 0x7f) && rest.front() != '\r')
         return fail_with(ErrorCode::kMalformedRequest, "this is not an HTTP request");
-      if (seen > limits_.target_bytes + 32) return fail_with(ErrorCode::kUriTooLong, "the request line is longer than " + std::to_string(limits_.target_bytes) + " bytes");
+      if (seen > limits_.target_bytes + 32)
+        return fail_with(ErrorCode::kUriTooLong,
+                         "the request line is longer than " + std::to_string(limits_.target_bytes) + " bytes");
     }
-    if (seen >= limits_.header_bytes) return fail_with(ErrorCode::kHeaderTooLarge, "the header is longer than " + std::to_string(limits_.header_bytes) + " bytes");
+    if (seen >= limits_.header_bytes)
+      return fail_with(ErrorCode::kHeaderTooLarge,
+                       "the header is longer than " + std::to_string(limits_.header_bytes) + " bytes");
     if (size == std::string_view::npos) return State::kNeedMore;
-    if (size == 0 || rest[size - 1] != '\r') return fail_with(ErrorCode::kMalformedRequest, "a header line does not end with CR LF");
-    if (!impl_->is_first_line && (rest[0] == ' ' || rest[0] == '\t')) return fail_with(ErrorCode::kMalformedRequest, "a header field is folded over two lines");
+    if (size == 0 || rest[size - 1] != '\r')
+      return fail_with(ErrorCode::kMalformedRequest, "a header line does not end with CR LF");
+    if (!impl_->is_first_line && (rest[0] == ' ' || rest[0] == '\t'))
+      return fail_with(ErrorCode::kMalformedRequest, "a header field is folded over two lines");
     impl_->scanned += size + 1;
     impl_->is_first_line = false;
     if (size == 1) return parse_head(input, impl_->scanned);
@@ -144,10 +151,14 @@ RequestParser::State RequestParser::parse_head(std::string_view& input, std::siz
   beast::error_code error;
   const std::size_t used = impl_->grammar->put(boost::asio::const_buffer{input.data(), size}, error);
   input.remove_prefix(size);
-  if (error == http::error::body_limit) return fail_with(ErrorCode::kPayloadTooLarge, "the body is longer than " + std::to_string(limits_.body_bytes) + " bytes");
-  if (error == http::error::header_limit) return fail_with(ErrorCode::kHeaderTooLarge, "the header is longer than " + std::to_string(limits_.header_bytes) + " bytes");
-  if (error == http::error::bad_version) return fail_with(ErrorCode::kMalformedRequest, "only HTTP/1.1 and HTTP/1.0 are spoken here");
-  if (error == http::error::bad_transfer_encoding) return fail_with(ErrorCode::kMalformedRequest, "Transfer-Encoding stands beside another framing field");
+  if (error == http::error::body_limit)
+    return fail_with(ErrorCode::kPayloadTooLarge, "the body is longer than " + std::to_string(limits_.body_bytes) + " bytes");
+  if (error == http::error::header_limit)
+    return fail_with(ErrorCode::kHeaderTooLarge, "the header is longer than " + std::to_string(limits_.header_bytes) + " bytes");
+  if (error == http::error::bad_version)
+    return fail_with(ErrorCode::kMalformedRequest, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+  if (error == http::error::bad_transfer_encoding)
+    return fail_with(ErrorCode::kMalformedRequest, "Transfer-Encoding stands beside another framing field");
   if (error == http::error::bad_content_length || error == http::error::multiple_content_length)
     return fail_with(ErrorCode::kMalformedRequest, "Content-Length is not one number, or stands beside another framing field");
   if (error) return fail_with(ErrorCode::kMalformedRequest, "the request line or a header field is malformed");
@@ -169,21 +180,28 @@ RequestParser::State RequestParser::check_fields() {
         return fail_with(ErrorCode::kMalformedRequest, "Content-Length is not one number");
     } else if (same_text(name, "transfer-encoding")) {
       ++codings;
-      if (!same_text(value, "chunked")) return fail_with(ErrorCode::kNotImplemented, "the only transfer coding spoken here is chunked");
+      if (!same_text(value, "chunked"))
+        return fail_with(ErrorCode::kNotImplemented, "the only transfer coding spoken here is chunked");
     } else if (same_text(name, "expect")) {
-      if (!same_text(value, "100-continue")) return fail_with(ErrorCode::kMalformedRequest, "the only expectation that can be met is 100-continue");
+      if (!same_text(value, "100-continue"))
+        return fail_with(ErrorCode::kMalformedRequest, "the only expectation that can be met is 100-continue");
       impl_->expects_continue = true;
     } else if (same_text(name, "content-encoding")) {
-      if (!same_text(value, "identity")) return fail_with(ErrorCode::kUnsupportedMediaType, "bodies are read without a content coding");
+      if (!same_text(value, "identity"))
+        return fail_with(ErrorCode::kUnsupportedMediaType, "bodies are read without a content coding");
     }
   }
   if (hosts > 1) return fail_with(ErrorCode::kMalformedRequest, "Host stands twice");
   if (hosts == 0 && grammar.version == 11) return fail_with(ErrorCode::kMalformedRequest, "Host is missing");
-  if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0)) return fail_with(ErrorCode::kMalformedRequest, "there is more than one framing field");
+  if (lengths > 1 || codings > 1 || (lengths > 0 && codings > 0))
+    return fail_with(ErrorCode::kMalformedRequest, "there is more than one framing field");
   if (codings > 0 && grammar.version == 10) return fail_with(ErrorCode::kMalformedRequest, "HTTP/1.0 has no transfer codings");
   if (grammar.is_unknown_method) return fail_with(ErrorCode::kNotImplemented, "this method is not implemented");
-  if (impl_->target.size() > limits_.target_bytes) return fail_with(ErrorCode::kUriTooLong, "the request target is longer than " + std::to_string(limits_.target_bytes) + " bytes");
-  const bool may_have_body = request.method == Method::kPost || request.method == Method::kPut || request.method == Method::kPatch;
+  if (impl_->target.size() > limits_.target_bytes)
+    return fail_with(ErrorCode::kUriTooLong,
+                     "the request target is longer than " + std::to_string(limits_.target_bytes) + " bytes");
+  const bool may_have_body =
+      request.method == Method::kPost || request.method == Method::kPut || request.method == Method::kPatch;
   if (has_body() && !may_have_body) return fail_with(ErrorCode::kMalformedRequest, "a request of this method has no body");
   if (grammar.version == 10) impl_->expects_continue = false; // RFC 9110 section 10.1.1
   if (auto good = check_target(impl_->target); !good) return fail_with(good.error().code, std::move(good.error().detail));
@@ -215,11 +233,13 @@ RequestParser::State RequestParser::feed_body(std::string_view& input) {
     impl_->is_chunk_torn = error == http::error::need_more && used == 0;
     if (error == http::error::need_more) {
       // What cannot be used yet is a chunk's head or the trailers; both are as bounded as a header.
-      if (used == 0 && input.size() >= limits_.header_bytes) return fail_with(ErrorCode::kHeaderTooLarge, "a chunk header or the trailers are too long");
+      if (used == 0 && input.size() >= limits_.header_bytes)
+        return fail_with(ErrorCode::kHeaderTooLarge, "a chunk header or the trailers are too long");
       if (used == 0) return State::kNeedMore;
       continue;
     }
-    if (error == http::error::body_limit) return fail_with(ErrorCode::kPayloadTooLarge, "the body is longer than " + std::to_string(limits_.body_bytes) + " bytes");
+    if (error == http::error::body_limit)
+      return fail_with(ErrorCode::kPayloadTooLarge, "the body is longer than " + std::to_string(limits_.body_bytes) + " bytes");
     if (error) return fail_with(ErrorCode::kMalformedRequest, "the chunked body is malformed");
   }
   return State::kComplete;

@@ -27,7 +27,7 @@ public:
     kNeedMore, // all of the input that can be used is consumed
     kHead,     // said once: method, target and fields are there; feed again for the body
     kComplete,
-    kFailed,   // error() says why; the connection is of no further use
+    kFailed, // error() says why; the connection is of no further use
   };
 
   // For the next request, into `request` (but for peer and request_id, which are the connection's).

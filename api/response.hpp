@@ -25,7 +25,8 @@ struct Prepared {
 };
 
 // `etag` comes quoted (see revision_etag) or empty. The server answers 304 by itself when If-None-Match has it.
-std::shared_ptr<const Prepared> prepare(int status, std::string_view content_type, std::string_view body, std::string_view etag = {});
+std::shared_ptr<const Prepared> prepare(int status, std::string_view content_type, std::string_view body,
+                                        std::string_view etag = {});
 
 // "7" in quotes: the ETag of an integer revision.
 std::string revision_etag(std::uint64_t revision);

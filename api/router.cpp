@@ -44,7 +44,8 @@ struct Router::Node {
   std::vector<const Route*> routes; // one a method
 
   Node* child(std::string_view text) const {
-    const auto found = std::ranges::lower_bound(children, text, {}, [](const auto& each) { return std::string_view{each.first}; });
+    const auto found =
+        std::ranges::lower_bound(children, text, {}, [](const auto& each) { return std::string_view{each.first}; });
     return found != children.end() && found->first == text ? found->second.get() : nullptr;
   }
 
@@ -78,9 +79,12 @@ void Router::insert(Route route) {
       node = node->parameter.get();
       continue;
     }
-    const auto place = std::ranges::lower_bound(node->children, text, {}, [](const auto& each) { return std::string_view{each.first}; });
-    if (place != node->children.end() && place->first == text) node = place->second.get();
-    else node = node->children.emplace(place, std::string{text}, std::make_unique<Node>())->second.get();
+    const auto place =
+        std::ranges::lower_bound(node->children, text, {}, [](const auto& each) { return std::string_view{each.first}; });
+    if (place != node->children.end() && place->first == text)
+      node = place->second.get();
+    else
+      node = node->children.emplace(place, std::string{text}, std::make_unique<Node>())->second.get();
   }
   assert(std::ranges::none_of(node->routes, [&](const Route* each) { return each->info.method == route.info.method; }));
   routes_.push_back(std::make_unique<Route>(std::move(route)));
@@ -134,7 +138,8 @@ Result<Router::Match> Router::match(Method method, std::string_view path, std::v
     for (const Route* route : node->routes) {
       if (!match.allow.empty()) match.allow += ", ";
       match.allow += to_string(route->info.method);
-      if (route->info.method == Method::kGet && (route->info.kind == RouteKind::kSync || route->info.kind == RouteKind::kAsync)) match.allow += ", HEAD";
+      if (route->info.method == Method::kGet && (route->info.kind == RouteKind::kSync || route->info.kind == RouteKind::kAsync))
+        match.allow += ", HEAD";
     }
     return match;
   }

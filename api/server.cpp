@@ -24,9 +24,8 @@
 namespace berth::api {
 
 ServerCore::ServerCore(AsioEventLoop& event_loop, Router routes, ServerOptions given)
-    : loop(event_loop), router(std::move(routes)), options(std::move(given)), tasks([this](const std::string& name, std::exception_ptr) {
-        options.warn(name + " ended by an exception");
-      }) {
+    : loop(event_loop), router(std::move(routes)), options(std::move(given)),
+      tasks([this](const std::string& name, std::exception_ptr) { options.warn(name + " ended by an exception"); }) {
   constexpr char kHex[] = "0123456789abcdef";
   std::random_device random;
   for (int count = 0; count < 4; ++count) id_prefix_ += kHex[random() % 16];
@@ -50,8 +49,12 @@ std::string_view ServerCore::date_line() {
 void ServerCore::next_request_id(std::string& into) { into.assign(id_prefix_).append(std::to_string(++id_number_)); }
 
 Role RolePolicy::role_of(std::uint32_t uid, const std::vector<std::uint32_t>& gids) const {
-  const auto has = [](const std::vector<std::uint32_t>& list, std::uint32_t id) { return std::ranges::find(list, id) != list.end(); };
-  const auto any = [&](const std::vector<std::uint32_t>& list) { return std::ranges::any_of(gids, [&](std::uint32_t gid) { return has(list, gid); }); };
+  const auto has = [](const std::vector<std::uint32_t>& list, std::uint32_t id) {
+    return std::ranges::find(list, id) != list.end();
+  };
+  const auto any = [&](const std::vector<std::uint32_t>& list) {
+    return std::ranges::any_of(gids, [&](std::uint32_t gid) { return has(list, gid); });
+  };
   if (has(operator_uids, uid) || any(operator_gids)) return Role::kOperator;
   if (has(reader_uids, uid) || any(reader_gids)) return Role::kReader;
   return Role::kNone;
@@ -92,7 +95,8 @@ Result<UniqueFd> bind_loopback(const TcpOptions& options) {
     address.sin6_addr = in6addr_loopback;
     size = sizeof address;
   } else {
-    return fail(ErrorCode::kInvalidValue, "the TCP listener takes 127.0.0.1 or ::1 only, not " + options.address, options.address);
+    return fail(ErrorCode::kInvalidValue, "the TCP listener takes 127.0.0.1 or ::1 only, not " + options.address,
+                options.address);
   }
   UniqueFd fd{::socket(family, SOCK_STREAM, 0)};
   const int on = 1;
@@ -116,7 +120,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   void open(std::unique_ptr<Listener> listener, int socket) {
     Listener* const raw = listener.get();
     listeners.push_back(std::move(listener));
-    raw->acceptor = std::make_unique<Acceptor>(core.loop, socket, [this, raw](UniqueFd fd) { accept(*raw, std::move(fd)); }, core.stats, core.options.warn);
+    raw->acceptor = std::make_unique<Acceptor>(
+        core.loop, socket, [this, raw](UniqueFd fd) { accept(*raw, std::move(fd)); }, core.stats, core.options.warn);
   }
 
   void accept(const Listener& listener, UniqueFd fd) {
@@ -129,13 +134,15 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     } else {
       const auto credentials = peer_credentials(fd.get());
       if (!credentials) return refuse(std::move(fd), credentials.error());
-      peer = Peer{credentials->uid, credentials->gid, credentials->pid, core.options.roles.role_of(credentials->uid, credentials->gids), false};
+      peer = Peer{credentials->uid, credentials->gid, credentials->pid,
+                  core.options.roles.role_of(credentials->uid, credentials->gids), false};
     }
     const ServerLimits& limits = core.options.limits;
     const auto usage = core.usage.find(peer.uid);
     if (usage != core.usage.end() && usage->second.connections >= limits.connections_per_uid)
       return refuse(std::move(fd), Error{ErrorCode::kTooManyRequests, "this user has too many connections open"});
-    if (core.connections.size() >= limits.connections) return refuse(std::move(fd), Error{ErrorCode::kTooManyRequests, "the server has too many connections open"});
+    if (core.connections.size() >= limits.connections)
+      return refuse(std::move(fd), Error{ErrorCode::kTooManyRequests, "the server has too many connections open"});
     constexpr std::size_t kReadAhead = 8 * 1024;
     auto wire = Wire::create(core.loop, std::move(fd), limits.header_bytes + kReadAhead);
     core.tasks.spawn("connection", Connection::serve(std::make_shared<Connection>(core, std::move(wire), peer, listener.guard)));
@@ -162,7 +169,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   ServerCore core; // last: its coroutines end first
 };
 
-Server::Server(AsioEventLoop& loop, Router router, ServerOptions options) : impl_(std::make_shared<Impl>(loop, std::move(router), std::move(options))) {}
+Server::Server(AsioEventLoop& loop, Router router, ServerOptions options)
+    : impl_(std::make_shared<Impl>(loop, std::move(router), std::move(options))) {}
 
 Server::~Server() {
   for (Connection* each : impl_->core.connections) each->forget(); // streams and their wires know each other
@@ -189,7 +197,9 @@ Result<std::size_t> Server::adopt_inherited(const std::optional<TcpOptions>& tcp
   for (InheritedSocket& each : *sockets) {
     auto listener = std::make_unique<Listener>();
     if (each.kind == ListenerKind::kTcp) {
-      if (!tcp) return fail(ErrorCode::kInvalidValue, "a TCP socket was handed over, but TCP is not switched on: " + each.address, each.address);
+      if (!tcp)
+        return fail(ErrorCode::kInvalidValue, "a TCP socket was handed over, but TCP is not switched on: " + each.address,
+                    each.address);
       auto guard = make_guard(*tcp, each.port);
       if (!guard) return std::unexpected(std::move(guard.error()));
       listener->guard = std::move(*guard);

@@ -26,16 +26,16 @@ struct ServerLimits {
   std::size_t header_bytes = 8 * 1024; // request line and fields
   std::size_t target_bytes = 4 * 1024;
   std::size_t body_bytes = 1024 * 1024;
-  std::size_t message_bytes = 1024 * 1024;       // of a WebSocket
-  std::size_t outbox_bytes = 1024 * 1024;        // of a stream or WebSocket, beyond what the kernel takes
+  std::size_t message_bytes = 1024 * 1024; // of a WebSocket
+  std::size_t outbox_bytes = 1024 * 1024;  // of a stream or WebSocket, beyond what the kernel takes
   std::size_t connections = 256;
   std::size_t connections_per_uid = 32;
-  std::size_t streams_per_uid = 8;               // event streams and WebSockets together
+  std::size_t streams_per_uid = 8; // event streams and WebSockets together
   std::size_t requests_per_connection = 1'000'000'000;
-  Duration header_time{5'000};  // from the first byte of a request to the end of its fields
+  Duration header_time{5'000}; // from the first byte of a request to the end of its fields
   Duration body_time{15'000};
-  Duration idle_time{60'000};   // between requests
-  Duration write_time{15'000};  // without any byte taken by the peer
+  Duration idle_time{60'000};     // between requests
+  Duration write_time{15'000};    // without any byte taken by the peer
   Duration sweep_interval{1'000}; // how exactly the times above are kept
 };
 
@@ -51,9 +51,9 @@ struct RolePolicy {
 };
 
 struct TcpOptions {
-  std::string address = "127.0.0.1"; // or "::1"; nothing else is accepted
-  std::uint16_t port = 0;            // 0: any free one, see listeners()
-  std::string token_file;            // mode 0600, ours, at least 32 characters in one line
+  std::string address = "127.0.0.1";        // or "::1"; nothing else is accepted
+  std::uint16_t port = 0;                   // 0: any free one, see listeners()
+  std::string token_file;                   // mode 0600, ours, at least 32 characters in one line
   std::vector<std::string> allowed_origins; // "http://127.0.0.1:5173"; none by default
 };
 
@@ -74,7 +74,7 @@ struct ServerStats {
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
   std::size_t connections = 0;
-  std::size_t streams = 0; // event streams and WebSockets
+  std::size_t streams = 0;   // event streams and WebSockets
   std::size_t in_flight = 0; // requests being answered
 };
 

@@ -23,9 +23,10 @@ Response list_snapshots(Api& api, const Request& request) {
   const auto page = page_of(request);
   if (!page) return refuse(page.error(), request);
   const auto key = [](const SnapshotRecord* each) { return to_rfc3339(each->created_at) + each->id.to_string(); };
-  return Response::json(200, list_json(
-                                 api.world().snapshots_of((*vm)->record.id), *page, key, [](const SnapshotRecord*) { return true; },
-                                 [](JsonWriter& json, const SnapshotRecord* each) { json.raw(snapshot_json(*each)); }));
+  return Response::json(200,
+                        list_json(
+                            api.world().snapshots_of((*vm)->record.id), *page, key, [](const SnapshotRecord*) { return true; },
+                            [](JsonWriter& json, const SnapshotRecord* each) { json.raw(snapshot_json(*each)); }));
 }
 
 Response get_snapshot(Api& api, const Request& request) {
@@ -40,8 +41,10 @@ Finished taken(Api& api, VmHandle vm) {
   return [&api, vm](const OperationRecord& operation) {
     const auto id = SnapshotId::parse(operation.result);
     const auto found = id ? api.world().snapshots.find(*id) : api.world().snapshots.end();
-    if (found == api.world().snapshots.end()) return problem(Error{ErrorCode::kNotFound, "the snapshot has been deleted", operation.result});
-    return Response::json(201, snapshot_json(found->second)).with("Location", "/v1/vms/" + vm->record.id.to_string() + "/snapshots/" + operation.result);
+    if (found == api.world().snapshots.end())
+      return problem(Error{ErrorCode::kNotFound, "the snapshot has been deleted", operation.result});
+    return Response::json(201, snapshot_json(found->second))
+        .with("Location", "/v1/vms/" + vm->record.id.to_string() + "/snapshots/" + operation.result);
   };
 }
 
@@ -78,9 +81,12 @@ Task<Response> restore_snapshot(Api& api, Request request) {
   if (!parsed) co_return refuse(parsed.error(), request);
   const bool with_safety = parsed->boolean("safety_snapshot", false);
   if (auto done = parsed->finish(); !done) co_return refuse(done.error(), request);
-  Act act = [&api, request, vm = *vm, id = *id, with_safety](Caller caller) { return do_restore(api, request, vm, id, with_safety, std::move(caller)); };
+  Act act = [&api, request, vm = *vm, id = *id, with_safety](Caller caller) {
+    return do_restore(api, request, vm, id, with_safety, std::move(caller));
+  };
   co_return co_await once(api, request, std::move(act), [&api, request, vm = *vm](std::string location) {
-    return replay_operation(api, request, location, [&api, vm](const OperationRecord&) { return vm_changed(api, vm->record.id, true); });
+    return replay_operation(api, request, location,
+                            [&api, vm](const OperationRecord&) { return vm_changed(api, vm->record.id, true); });
   });
 }
 
@@ -97,9 +103,12 @@ Task<Response> delete_snapshot(Api& api, Request request) {
 } // namespace
 
 void add_snapshot_routes(Router& router, Api& api) {
-  router.add(Method::kGet, "/v1/vms/{vm}/snapshots", Access::kReader, [&api](const Request& request) { return list_snapshots(api, request); });
-  router.add_async(Method::kPost, "/v1/vms/{vm}/snapshots", Access::kOperator, [&api](Request request) { return take_snapshot(api, std::move(request)); });
-  router.add(Method::kGet, "/v1/vms/{vm}/snapshots/{snapshot}", Access::kReader, [&api](const Request& request) { return get_snapshot(api, request); });
+  router.add(Method::kGet, "/v1/vms/{vm}/snapshots", Access::kReader,
+             [&api](const Request& request) { return list_snapshots(api, request); });
+  router.add_async(Method::kPost, "/v1/vms/{vm}/snapshots", Access::kOperator,
+                   [&api](Request request) { return take_snapshot(api, std::move(request)); });
+  router.add(Method::kGet, "/v1/vms/{vm}/snapshots/{snapshot}", Access::kReader,
+             [&api](const Request& request) { return get_snapshot(api, request); });
   router.add_async(Method::kDelete, "/v1/vms/{vm}/snapshots/{snapshot}", Access::kOperator,
                    [&api](Request request) { return delete_snapshot(api, std::move(request)); });
   router.add_async(Method::kPost, "/v1/vms/{vm}/snapshots/{snapshot}/restore", Access::kOperator,

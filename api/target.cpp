@@ -19,7 +19,9 @@ int hex_digit(char c) {
 }
 
 // The raw text is never part of an error.
-std::unexpected<Error> bad_target(std::string what) { return fail(ErrorCode::kMalformedRequest, "the request target " + std::move(what)); }
+std::unexpected<Error> bad_target(std::string what) {
+  return fail(ErrorCode::kMalformedRequest, "the request target " + std::move(what));
+}
 
 Result<std::string> decode(std::string_view raw) {
   std::string text;
@@ -45,7 +47,8 @@ Result<std::string> decode(std::string_view raw) {
 Result<void> check_target(std::string_view target) {
   if (target.empty() || target.front() != '/') return bad_target("must begin with a slash");
   for (const char c : target)
-    if (c <= 0x20 || c >= 0x7f || c == '#' || c == '"' || c == '<' || c == '>' || c == '\\') return bad_target("has a character that must be escaped");
+    if (c <= 0x20 || c >= 0x7f || c == '#' || c == '"' || c == '<' || c == '>' || c == '\\')
+      return bad_target("has a character that must be escaped");
   return {};
 }
 

@@ -35,8 +35,9 @@ std::string lowered(std::string_view text) {
 
 Result<std::string> read_token(const std::string& path) {
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
-  struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0) return fail(ErrorCode::kInvalidValue, "the token file cannot be opened: " + path, path);
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0)
+    return fail(ErrorCode::kInvalidValue, "the token file cannot be opened: " + path, path);
   if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0 || status.st_uid != ::geteuid())
     return fail(ErrorCode::kPermissionDenied, "the token file must be a file of this user with mode 0600: " + path, path);
   std::string token(kMostToken, '\0');
@@ -68,7 +69,8 @@ Result<void> TcpGuard::check(const Request& request) const {
   constexpr std::string_view kScheme = "bearer ";
   const std::string_view given = request.header("Authorization").value_or("");
   const bool has_scheme = given.size() > kScheme.size() && lowered(given.substr(0, kScheme.size())) == kScheme;
-  if (!has_scheme || !same_secret(given.substr(kScheme.size()), token_)) return fail(ErrorCode::kUnauthorized, "the bearer token is missing or wrong");
+  if (!has_scheme || !same_secret(given.substr(kScheme.size()), token_))
+    return fail(ErrorCode::kUnauthorized, "the bearer token is missing or wrong");
   return {};
 }
 

@@ -38,11 +38,12 @@ private:
 Result<void> prepare_directory(const std::string& directory, std::optional<std::uint32_t> group) {
   const Umask umask{group ? 0027u : 0077u};
   if (::mkdir(directory.c_str(), group ? 0750 : 0700) == 0) {
-    if (group && ::chown(directory.c_str(), static_cast<uid_t>(-1), *group) != 0) return failed("cannot give the group the socket directory", directory, errno);
+    if (group && ::chown(directory.c_str(), static_cast<uid_t>(-1), *group) != 0)
+      return failed("cannot give the group the socket directory", directory, errno);
     return {};
   }
   if (errno != EEXIST) return failed("cannot make the socket directory", directory, errno);
-  struct stat status {};
+  struct stat status{};
   if (::stat(directory.c_str(), &status) != 0) return failed("cannot read the socket directory", directory, errno);
   if (!S_ISDIR(status.st_mode)) return fail(ErrorCode::kInvalidValue, "not a directory: " + directory, directory);
   if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
@@ -70,14 +71,16 @@ Result<UniqueFd> take_lock(const std::string& path) {
 
 // Invariant: the lock is held. Removes a socket on which nobody answers, and nothing else.
 Result<void> clear_stale(const std::string& path, const sockaddr_un& address) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) return errno == ENOENT ? Result<void>{} : failed("cannot look at the socket", path, errno);
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0)
+    return errno == ENOENT ? Result<void>{} : failed("cannot look at the socket", path, errno);
   if (!S_ISSOCK(status.st_mode)) return fail(ErrorCode::kInvalidValue, "there is something that is no socket at " + path, path);
   const UniqueFd probe{::socket(AF_UNIX, SOCK_STREAM, 0)};
   if (!probe) return failed("cannot probe the socket", path, errno);
   ::fcntl(probe.get(), F_SETFD, FD_CLOEXEC);
   ::fcntl(probe.get(), F_SETFL, O_NONBLOCK);
-  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN || errno == EINPROGRESS)
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN ||
+      errno == EINPROGRESS)
     return fail(ErrorCode::kStateConflict, "another server answers on the socket " + path, path);
   if (errno != ECONNREFUSED) return failed("cannot probe the socket", path, errno);
   if (::unlink(path.c_str()) != 0) return failed("cannot remove the stale socket", path, errno);
@@ -87,7 +90,7 @@ Result<void> clear_stale(const std::string& path, const sockaddr_un& address) {
 } // namespace
 
 void UnixListener::remove() {
-  struct stat status {};
+  struct stat status{};
   if (socket && ::lstat(path.c_str(), &status) == 0 && status.st_dev == device && status.st_ino == inode) ::unlink(path.c_str());
   socket.reset();
   lock.reset();
@@ -96,9 +99,11 @@ void UnixListener::remove() {
 Result<UnixListener> open_unix_listener(const std::string& path, std::optional<std::uint32_t> group) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.front() != '/') return fail(ErrorCode::kInvalidValue, "the socket's path must be absolute: " + path, path);
+  if (path.empty() || path.front() != '/')
+    return fail(ErrorCode::kInvalidValue, "the socket's path must be absolute: " + path, path);
   if (path.size() >= sizeof address.sun_path)
-    return fail(ErrorCode::kInvalidValue, "the socket's path is longer than " + std::to_string(sizeof address.sun_path - 1) + " bytes: " + path, path);
+    return fail(ErrorCode::kInvalidValue,
+                "the socket's path is longer than " + std::to_string(sizeof address.sun_path - 1) + " bytes: " + path, path);
   std::memcpy(address.sun_path, path.data(), path.size());
 
   const std::string directory = path.substr(0, path.rfind('/'));
@@ -117,9 +122,10 @@ Result<UnixListener> open_unix_listener(const std::string& path, std::optional<s
   ::fcntl(listener.socket.get(), F_SETFL, O_NONBLOCK);
   {
     const Umask umask{group ? 0117u : 0177u};
-    if (::bind(listener.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failed("cannot bind the socket", path, errno);
+    if (::bind(listener.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+      return failed("cannot bind the socket", path, errno);
   }
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return failed("cannot look at the socket", path, errno);
   listener.device = status.st_dev;
   listener.inode = status.st_ino;

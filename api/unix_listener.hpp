@@ -14,7 +14,7 @@ namespace berth::api {
 
 struct UnixListener {
   UniqueFd socket;
-  UniqueFd lock;   // held as long as the socket is ours; the file stays
+  UniqueFd lock; // held as long as the socket is ours; the file stays
   std::string path;
   dev_t device = 0; // which file we bound: only that one is unlinked
   ino_t inode = 0;

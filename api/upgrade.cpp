@@ -34,13 +34,18 @@ bool has_token(std::string_view list, std::string_view token) {
 }
 
 std::optional<Response> refuse_upgrade(const Request& request) {
-  if (!has_token(request.header("Connection").value_or(""), "upgrade") || !same_token(request.header("Upgrade").value_or(""), "websocket"))
+  if (!has_token(request.header("Connection").value_or(""), "upgrade") ||
+      !same_token(request.header("Upgrade").value_or(""), "websocket"))
     return upgrade_required(request, "this route is a WebSocket: ask for the upgrade");
-  if (request.header("Sec-WebSocket-Version").value_or("") != "13") return upgrade_required(request, "the WebSocket version must be 13");
+  if (request.header("Sec-WebSocket-Version").value_or("") != "13")
+    return upgrade_required(request, "the WebSocket version must be 13");
   const std::string_view key = request.header("Sec-WebSocket-Key").value_or("");
-  const auto is_base64 = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'; };
+  const auto is_base64 = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+  };
   const bool is_key = key.size() == 24 && key.ends_with("==") && std::ranges::all_of(key.substr(0, 22), is_base64);
-  if (!is_key || request.headers.count("Sec-WebSocket-Key") != 1) return upgrade_required(request, "Sec-WebSocket-Key must be sixteen bytes in base64");
+  if (!is_key || request.headers.count("Sec-WebSocket-Key") != 1)
+    return upgrade_required(request, "Sec-WebSocket-Key must be sixteen bytes in base64");
   return std::nullopt;
 }
 

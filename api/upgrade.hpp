@@ -26,6 +26,7 @@ public:
   virtual void shut() = 0;
 };
 
-std::shared_ptr<ServerWebSocket> make_websocket(AsioEventLoop& loop, UniqueFd fd, std::shared_ptr<ServerStats> stats, const ServerLimits& limits);
+std::shared_ptr<ServerWebSocket> make_websocket(AsioEventLoop& loop, UniqueFd fd, std::shared_ptr<ServerStats> stats,
+                                                const ServerLimits& limits);
 
 } // namespace berth::api

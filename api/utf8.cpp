@@ -9,10 +9,14 @@ std::size_t utf8_sequence(std::string_view text, std::size_t at) {
   if (first < 0x80) return 1;
   std::size_t length = 0;
   unsigned char least = 0x80, most = 0xBF; // bounds of the second byte (RFC 3629 section 4)
-  if (first >= 0xC2 && first <= 0xDF) length = 2;
-  else if (first >= 0xE0 && first <= 0xEF) length = 3;
-  else if (first >= 0xF0 && first <= 0xF4) length = 4;
-  else return 0;
+  if (first >= 0xC2 && first <= 0xDF)
+    length = 2;
+  else if (first >= 0xE0 && first <= 0xEF)
+    length = 3;
+  else if (first >= 0xF0 && first <= 0xF4)
+    length = 4;
+  else
+    return 0;
   if (first == 0xE0) least = 0xA0;
   if (first == 0xED) most = 0x9F;
   if (first == 0xF0) least = 0x90;

@@ -61,7 +61,8 @@ void check_labels(JsonReader& json, const std::optional<std::map<std::string, st
   if (!labels) return;
   if (labels->size() > 64) json.refuse("labels", "has more than 64 entries");
   for (const auto& [name, value] : *labels)
-    if (name.empty() || name.size() > 63 || value.size() > 255) json.refuse("labels", "has a name or a value that is too long or empty");
+    if (name.empty() || name.size() > 63 || value.size() > 255)
+      json.refuse("labels", "has a name or a value that is too long or empty");
 }
 
 Result<CreateVm> read_create(const Request& request) {
@@ -89,7 +90,8 @@ Result<CreateVm> read_create(const Request& request) {
   check_labels(json, labels);
   if (labels) vm.labels = *labels;
   vm.autostart = json.boolean("autostart", false);
-  vm.autostart_priority = static_cast<std::int32_t>(json.optional_integer("autostart_priority", -1'000'000, 1'000'000).value_or(0));
+  vm.autostart_priority =
+      static_cast<std::int32_t>(json.optional_integer("autostart_priority", -1'000'000, 1'000'000).value_or(0));
   if (auto done = json.finish(); !done) return std::unexpected(done.error());
   return vm;
 }
@@ -139,7 +141,8 @@ struct VmFilter {
 };
 
 Result<VmFilter> filter_of(const Request& request) {
-  if (auto known = request.check_query({"state", "guest", "name", "label", "limit", "cursor"}); !known) return std::unexpected(known.error());
+  if (auto known = request.check_query({"state", "guest", "name", "label", "limit", "cursor"}); !known)
+    return std::unexpected(known.error());
   VmFilter filter;
   if (const auto state = request.query_value("state")) {
     filter.state = parse_vm_state(*state);
@@ -171,7 +174,8 @@ Response list_vms(Api& api, const Request& request) {
   const auto page = page_of(request);
   if (!page) return refuse(page.error(), request);
   const std::string body = list_json(
-      world.vms_by_name, *page, [](const auto& item) { return item.first; }, [&](const auto& item) { return filter->fits(item.second->record); },
+      world.vms_by_name, *page, [](const auto& item) { return item.first; },
+      [&](const auto& item) { return filter->fits(item.second->record); },
       [](JsonWriter& json, const auto& item) { json.raw(vm_document(*item.second)->body()); });
   auto answer = prepare(200, "application/json", body);
   api.lists.put(world.version, std::move(key), answer);
@@ -186,9 +190,7 @@ Response get_vm(Api& api, const Request& request) {
 }
 
 Finished made(Api& api) {
-  return [&api](const OperationRecord& operation) {
-    return vm_made(api, operation.vm ? *operation.vm : VmId{});
-  };
+  return [&api](const OperationRecord& operation) { return vm_made(api, operation.vm ? *operation.vm : VmId{}); };
 }
 
 Finished changed(Api& api, VmHandle vm, bool is_changed) {
@@ -204,7 +206,8 @@ Task<Response> create_vm(Api& api, Request request) {
   auto create = read_create(request);
   if (!create) co_return refuse(create.error(), request);
   Act act = [&api, request, create = *create](Caller caller) { return do_create(api, request, create, std::move(caller)); };
-  co_return co_await once(api, request, std::move(act), [&api, request](std::string location) { return replay_operation(api, request, location, made(api)); });
+  co_return co_await once(api, request, std::move(act),
+                          [&api, request](std::string location) { return replay_operation(api, request, location, made(api)); });
 }
 
 Task<Response> patch_vm(Api& api, Request request) {
@@ -227,7 +230,9 @@ Task<Response> delete_vm(Api& api, Request request) {
     const auto revision = request.if_match_revision();
     if (!revision) co_return refuse(revision.error(), request);
     if (*revision && **revision != (*vm)->record.revision)
-      co_return refuse(Error{ErrorCode::kPreconditionFailed, (*vm)->record.name + " has another revision", (*vm)->record.id.to_string()}, request);
+      co_return refuse(
+          Error{ErrorCode::kPreconditionFailed, (*vm)->record.name + " has another revision", (*vm)->record.id.to_string()},
+          request);
   }
   if (api.harbour.context().is_stopping) co_return refuse(Error{ErrorCode::kShuttingDown, "berthd is stopping"}, request);
   auto accepted = co_await api.harbour.vms().remove(*vm, {request.peer.uid, {}});
@@ -255,7 +260,8 @@ Task<Response> clone_vm(Api& api, Request request) {
   check_labels(*parsed, clone.labels);
   if (auto done = parsed->finish(); !done) co_return refuse(done.error(), request);
   Act act = [&api, request, vm = *vm, clone](Caller caller) { return do_clone(api, request, vm, clone, std::move(caller)); };
-  co_return co_await once(api, request, std::move(act), [&api, request](std::string location) { return replay_operation(api, request, location, made(api)); });
+  co_return co_await once(api, request, std::move(act),
+                          [&api, request](std::string location) { return replay_operation(api, request, location, made(api)); });
 }
 
 Task<Response> do_import(Api& api, Request request, ImportVm import, Caller caller) {
@@ -273,12 +279,14 @@ Task<Response> import_vm(Api& api, Request request) {
   import.new_mac_address = parsed->optional_choice("mac_address", kMacs).value_or(0) == 1;
   if (auto done = parsed->finish(); !done) co_return refuse(done.error(), request);
   Act act = [&api, request, import](Caller caller) { return do_import(api, request, import, std::move(caller)); };
-  co_return co_await once(api, request, std::move(act), [&api, request](std::string location) { return replay_operation(api, request, location, made(api)); });
+  co_return co_await once(api, request, std::move(act),
+                          [&api, request](std::string location) { return replay_operation(api, request, location, made(api)); });
 }
 
 Task<Response> do_repair(Api& api, Request request, VmHandle vm, Caller caller) {
   auto accepted = co_await api.harbour.vms().repair(vm, std::move(caller));
-  co_return co_await answer_accepted(api, std::move(request), std::move(accepted), changed(api, vm, true), changed(api, vm, false));
+  co_return co_await answer_accepted(api, std::move(request), std::move(accepted), changed(api, vm, true),
+                                     changed(api, vm, false));
 }
 
 Task<Response> repair_vm(Api& api, Request request) {
@@ -297,13 +305,19 @@ Task<Response> repair_vm(Api& api, Request request) {
 
 void add_vm_routes(Router& router, Api& api) {
   router.add(Method::kGet, "/v1/vms", Access::kReader, [&api](const Request& request) { return list_vms(api, request); });
-  router.add_async(Method::kPost, "/v1/vms", Access::kOperator, [&api](Request request) { return create_vm(api, std::move(request)); });
-  router.add_async(Method::kPost, "/v1/vms/import", Access::kOperator, [&api](Request request) { return import_vm(api, std::move(request)); });
+  router.add_async(Method::kPost, "/v1/vms", Access::kOperator,
+                   [&api](Request request) { return create_vm(api, std::move(request)); });
+  router.add_async(Method::kPost, "/v1/vms/import", Access::kOperator,
+                   [&api](Request request) { return import_vm(api, std::move(request)); });
   router.add(Method::kGet, "/v1/vms/{vm}", Access::kReader, [&api](const Request& request) { return get_vm(api, request); });
-  router.add_async(Method::kPatch, "/v1/vms/{vm}", Access::kOperator, [&api](Request request) { return patch_vm(api, std::move(request)); });
-  router.add_async(Method::kDelete, "/v1/vms/{vm}", Access::kOperator, [&api](Request request) { return delete_vm(api, std::move(request)); });
-  router.add_async(Method::kPost, "/v1/vms/{vm}/clone", Access::kOperator, [&api](Request request) { return clone_vm(api, std::move(request)); });
-  router.add_async(Method::kPost, "/v1/vms/{vm}/repair", Access::kOperator, [&api](Request request) { return repair_vm(api, std::move(request)); });
+  router.add_async(Method::kPatch, "/v1/vms/{vm}", Access::kOperator,
+                   [&api](Request request) { return patch_vm(api, std::move(request)); });
+  router.add_async(Method::kDelete, "/v1/vms/{vm}", Access::kOperator,
+                   [&api](Request request) { return delete_vm(api, std::move(request)); });
+  router.add_async(Method::kPost, "/v1/vms/{vm}/clone", Access::kOperator,
+                   [&api](Request request) { return clone_vm(api, std::move(request)); });
+  router.add_async(Method::kPost, "/v1/vms/{vm}/repair", Access::kOperator,
+                   [&api](Request request) { return repair_vm(api, std::move(request)); });
 }
 
 } // namespace berth::api

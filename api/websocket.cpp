@@ -103,7 +103,8 @@ public:
   void close(std::uint16_t code, std::string_view reason) override {
     if (!is_open_ || is_closing_) return;
     is_closing_ = true;
-    reason_ = websocket::close_reason{static_cast<websocket::close_code>(code), {reason.data(), std::min<std::size_t>(reason.size(), 123)}};
+    reason_ = websocket::close_reason{static_cast<websocket::close_code>(code),
+                                      {reason.data(), std::min<std::size_t>(reason.size(), 123)}};
     if (!is_writing_) begin_close();
   }
 
@@ -152,8 +153,10 @@ private:
       self->outbox_.pop_front();
       if (error) return self->shut();
       self->stats_->bytes_sent += size;
-      if (!self->outbox_.empty()) self->transmit();
-      else if (self->is_closing_) self->begin_close();
+      if (!self->outbox_.empty())
+        self->transmit();
+      else if (self->is_closing_)
+        self->begin_close();
       self->changed_.notify();
     });
   }
@@ -177,7 +180,8 @@ private:
 
 } // namespace
 
-std::shared_ptr<ServerWebSocket> make_websocket(AsioEventLoop& loop, UniqueFd fd, std::shared_ptr<ServerStats> stats, const ServerLimits& limits) {
+std::shared_ptr<ServerWebSocket> make_websocket(AsioEventLoop& loop, UniqueFd fd, std::shared_ptr<ServerStats> stats,
+                                                const ServerLimits& limits) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   const int family = ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 ? address.ss_family : AF_UNIX;

@@ -74,8 +74,9 @@ void Wire::on_fill(std::function<void(WireEvent)> callback) {
   assert(impl.end < impl.buffer.size());
   impl.is_late = impl.is_interrupted = false;
   impl.reader = std::move(callback);
-  impl.socket.async_read_some(asio::buffer(impl.buffer.data() + impl.end, impl.buffer.size() - impl.end),
-                              [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) { self->finish_read(!error, size); });
+  impl.socket.async_read_some(
+      asio::buffer(impl.buffer.data() + impl.end, impl.buffer.size() - impl.end),
+      [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) { self->finish_read(!error, size); });
 }
 
 void Wire::finish_read(bool is_good, std::size_t size) {
@@ -99,8 +100,10 @@ void Wire::Awaiter::await_suspend(std::coroutine_handle<> waiter) {
     event_ = event;
     waiter.resume();
   };
-  if (for_reading_) wire_->on_fill(resume);
-  else wire_->on_writable(resume);
+  if (for_reading_)
+    wire_->on_fill(resume);
+  else
+    wire_->on_writable(resume);
 }
 
 Wire::Awaiter::~Awaiter() {

@@ -65,7 +65,8 @@ Result<std::uint32_t> group_id(const std::string& name) {
 Result<api::RolePolicy> role_policy(const DaemonOptions& options) {
   api::RolePolicy policy;
   policy.operator_uids = {0, static_cast<std::uint32_t>(::geteuid())};
-  for (const auto& [names, gids] : {std::pair{&options.operator_groups, &policy.operator_gids}, std::pair{&options.reader_groups, &policy.reader_gids}})
+  for (const auto& [names, gids] :
+       {std::pair{&options.operator_groups, &policy.operator_gids}, std::pair{&options.reader_groups, &policy.reader_gids}})
     for (const auto& name : *names) {
       const auto gid = group_id(name);
       if (!gid) return std::unexpected(gid.error());
@@ -102,7 +103,8 @@ HarbourOptions harbour_options(const DaemonOptions& options) {
 
 Result<void> open_listeners(api::Server& server, const DaemonOptions& options, const Log& log) {
   std::optional<api::TcpOptions> tcp;
-  if (options.tcp_port) tcp = api::TcpOptions{options.tcp_address, *options.tcp_port, options.tcp_token_file, options.tcp_origins};
+  if (options.tcp_port)
+    tcp = api::TcpOptions{options.tcp_address, *options.tcp_port, options.tcp_token_file, options.tcp_origins};
   const auto inherited = server.adopt_inherited(tcp);
   if (!inherited) return std::unexpected(inherited.error());
   if (*inherited == 0) {
@@ -167,7 +169,8 @@ int run(const DaemonOptions& options) {
 #ifdef __GLIBC__
   ::malloc_trim(0); // what loading needed
 #endif
-  log(LogLevel::kInfo, "berthd " BERTH_VERSION " has " + std::to_string(harbour.world().vms.size()) + " VMs in " + options.state_dir);
+  log(LogLevel::kInfo,
+      "berthd " BERTH_VERSION " has " + std::to_string(harbour.world().vms.size()) + " VMs in " + options.state_dir);
   loop.run();
   log(LogLevel::kInfo, "stopped");
   return 0;

@@ -28,11 +28,16 @@ void add_options(CLI::App& app, DaemonOptions& options) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
   app.add_option("--quota", options.quota, "Fewer macOS guests at once than the host allows")->check(CLI::Range(0, 64));
-  app.add_option("--lock-dir", options.lock_dir, "Directory of the locks on machine identifiers, shared by all daemons of this host")->type_name("DIR");
-  app.add_option("--allowed-root", options.allowed_roots, "Where operators other than the daemon's own user may name files; may be repeated")->type_name("DIR");
+  app.add_option("--lock-dir", options.lock_dir,
+                 "Directory of the locks on machine identifiers, shared by all daemons of this host")
+      ->type_name("DIR");
+  app.add_option("--allowed-root", options.allowed_roots,
+                 "Where operators other than the daemon's own user may name files; may be repeated")
+      ->type_name("DIR");
 
   app.add_option("--socket-group", options.socket_group, "Group that may reach the socket")->type_name("GROUP");
-  app.add_option("--operator-group", options.operator_groups, "Group whose members may change things; may be repeated")->type_name("GROUP");
+  app.add_option("--operator-group", options.operator_groups, "Group whose members may change things; may be repeated")
+      ->type_name("GROUP");
   app.add_option("--reader-group", options.reader_groups, "Group whose members may look; may be repeated")->type_name("GROUP");
 
   app.add_option("--network", options.network, "What guests on nat get; user: QEMU's own, without addresses on the host")
@@ -41,21 +46,38 @@ void add_options(CLI::App& app, DaemonOptions& options) {
   app.add_option("--bridge", options.bridge, "Bridge of the network nat")->type_name("NAME")->capture_default_str();
   app.add_option("--dnsmasq", options.dnsmasq, "Program dnsmasq")->type_name("PATH")->capture_default_str();
   app.add_option("--qemu", options.qemu, "Program qemu-system-*")->type_name("PATH");
-  app.add_option("--accelerator", options.accelerator, "auto: KVM when it works here")->check(CLI::IsMember({"auto", "kvm", "tcg"}))->capture_default_str();
+  app.add_option("--accelerator", options.accelerator, "auto: KVM when it works here")
+      ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
+      ->capture_default_str();
   app.add_option("--firmware-code", options.firmware_code, "UEFI firmware of guests that boot by EFI")->type_name("FILE");
-  app.add_option("--firmware-variables", options.firmware_variables, "Its empty variable store, copied for each VM")->type_name("FILE");
-  app.add_option("--console-log-bytes", options.console_log_bytes, "How much of each serial console is kept")->check(CLI::Range(65536ULL, 1ULL << 40))->capture_default_str();
+  app.add_option("--firmware-variables", options.firmware_variables, "Its empty variable store, copied for each VM")
+      ->type_name("FILE");
+  app.add_option("--console-log-bytes", options.console_log_bytes, "How much of each serial console is kept")
+      ->check(CLI::Range(65536ULL, 1ULL << 40))
+      ->capture_default_str();
 
-  auto* port = app.add_option("--tcp-port", options.tcp_port, "Also listen on this TCP port of the loopback; 0: any. Off by default");
-  app.add_option("--tcp-address", options.tcp_address, "127.0.0.1 or ::1")->check(CLI::IsMember({"127.0.0.1", "::1"}))->capture_default_str();
-  auto* token = app.add_option("--tcp-token-file", options.tcp_token_file, "File of mode 0600 with the bearer token")->type_name("FILE");
+  auto* port =
+      app.add_option("--tcp-port", options.tcp_port, "Also listen on this TCP port of the loopback; 0: any. Off by default");
+  app.add_option("--tcp-address", options.tcp_address, "127.0.0.1 or ::1")
+      ->check(CLI::IsMember({"127.0.0.1", "::1"}))
+      ->capture_default_str();
+  auto* token =
+      app.add_option("--tcp-token-file", options.tcp_token_file, "File of mode 0600 with the bearer token")->type_name("FILE");
   port->needs(token);
   app.add_option("--tcp-origin", options.tcp_origins, "Origin of a web page that may call; may be repeated")->type_name("ORIGIN");
 
-  app.add_option("--max-connections", options.max_connections, "Connections at once")->check(CLI::Range(1, 65536))->capture_default_str();
-  app.add_option("--max-connections-per-user", options.max_connections_per_user, "Of one user")->check(CLI::Range(1, 65536))->capture_default_str();
-  app.add_option("--max-streams-per-user", options.max_streams_per_user, "Event streams and consoles of one user")->check(CLI::Range(1, 65536))->capture_default_str();
-  app.add_option("--keep-events", options.keep_events, "Length of the event journal")->check(CLI::Range(1000ULL, 1ULL << 40))->capture_default_str();
+  app.add_option("--max-connections", options.max_connections, "Connections at once")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--max-connections-per-user", options.max_connections_per_user, "Of one user")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--max-streams-per-user", options.max_streams_per_user, "Event streams and consoles of one user")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--keep-events", options.keep_events, "Length of the event journal")
+      ->check(CLI::Range(1000ULL, 1ULL << 40))
+      ->capture_default_str();
 }
 
 } // namespace

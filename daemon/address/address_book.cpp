@@ -143,7 +143,8 @@ bool AddressBook::is_usable(const Row& row, Timestamp now) const {
   if (is_expired(evidence, now) || evidence.ip.is_link_local() || evidence.ip.is_unspecified()) return false;
   const TrackedVm* vm = tracked(evidence.mac);
   // A lease file counts in seconds.
-  if (is_lease(evidence.source)) return vm == nullptr || !vm->is_fresh_boot || evidence.seen >= std::chrono::floor<std::chrono::seconds>(vm->since);
+  if (is_lease(evidence.source))
+    return vm == nullptr || !vm->is_fresh_boot || evidence.seen >= std::chrono::floor<std::chrono::seconds>(vm->since);
   if (vm != nullptr && evidence.seen < vm->since) return false;
   const auto rows = rows_.find(evidence.ip);
   return std::none_of(rows->second.begin(), rows->second.end(), [&](const Row& other) {

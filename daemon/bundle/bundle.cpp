@@ -17,7 +17,8 @@ bool is_there(const fs::path& file) {
 }
 
 Result<void> write_identity_and_description(const BundlePaths& paths, const NewBundle& bundle) {
-  if (auto written = files::write_new(paths.machine_identifier(), bundle.machine_identifier, files::Sync::kYes); !written) return written;
+  if (auto written = files::write_new(paths.machine_identifier(), bundle.machine_identifier, files::Sync::kYes); !written)
+    return written;
   return files::write_new(paths.description(), files::as_bytes(describe(bundle.vm, bundle.machine_identifier)), files::Sync::kNo);
 }
 
@@ -48,7 +49,8 @@ Result<void> build_bundle(const fs::path& staging, const NewBundle& bundle, cons
   });
 }
 
-Result<disk::CloneMethod> copy_parts(const BundlePaths& from, const BundlePaths& to, CopyParts parts, const disk::CloneControl& control) {
+Result<disk::CloneMethod> copy_parts(const BundlePaths& from, const BundlePaths& to, CopyParts parts,
+                                     const disk::CloneControl& control) {
   auto method = disk::CloneMethod::kCopyOnWrite;
   std::vector<std::pair<fs::path, fs::path>> pairs{{from.disk(), to.disk()},
                                                    {from.nvram(), to.nvram()},
@@ -83,7 +85,9 @@ IdentityState check_identity(const BundlePaths& bundle, const Bytes& expected) {
   return *found == expected ? IdentityState::kIntact : IdentityState::kAltered;
 }
 
-Result<void> repair_identity(const BundlePaths& bundle, const Bytes& expected) { return files::replace(bundle.machine_identifier(), expected); }
+Result<void> repair_identity(const BundlePaths& bundle, const Bytes& expected) {
+  return files::replace(bundle.machine_identifier(), expected);
+}
 
 std::optional<std::string> find_damage(const BundlePaths& bundle, const VmRecord& vm) {
   std::error_code error;
@@ -91,7 +95,8 @@ std::optional<std::string> find_damage(const BundlePaths& bundle, const VmRecord
   if (vm.disk_bytes == 0) return std::nullopt;
   const auto size = disk::size(bundle.disk());
   if (!size) return size.error().detail;
-  if (*size < vm.disk_bytes) return bundle.disk().string() + " has " + std::to_string(*size) + " bytes, the record says " + std::to_string(vm.disk_bytes);
+  if (*size < vm.disk_bytes)
+    return bundle.disk().string() + " has " + std::to_string(*size) + " bytes, the record says " + std::to_string(vm.disk_bytes);
   return std::nullopt;
 }
 

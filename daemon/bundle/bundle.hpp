@@ -43,11 +43,12 @@ struct CopyParts {
   bool with_saved_state = false;
   bool with_identity = true;
 };
-Result<disk::CloneMethod> copy_parts(const BundlePaths& from, const BundlePaths& to, CopyParts parts, const disk::CloneControl& control = {});
+Result<disk::CloneMethod> copy_parts(const BundlePaths& from, const BundlePaths& to, CopyParts parts,
+                                     const disk::CloneControl& control = {});
 
 // Clone: a new bundle in `staging` with the parts of `from` and the record and identity of `clone`.
-Result<disk::CloneMethod> clone_bundle(const BundlePaths& from, const std::filesystem::path& staging, const NewBundle& clone, CopyParts parts,
-                                       const disk::CloneControl& control = {});
+Result<disk::CloneMethod> clone_bundle(const BundlePaths& from, const std::filesystem::path& staging, const NewBundle& clone,
+                                       CopyParts parts, const disk::CloneControl& control = {});
 
 enum class IdentityState : std::uint8_t { kIntact, kAltered, kMissing };
 

@@ -68,7 +68,8 @@ Result<BundleDescription> judge(const Json& json) {
   vm.network = *network;
   vm.mac_address = *mac;
   vm.machine_id = *key;
-  const auto cpu_count = number_of(json, "cpu_count"), memory_bytes = number_of(json, "memory_bytes"), disk_bytes = number_of(json, "disk_bytes");
+  const auto cpu_count = number_of(json, "cpu_count"), memory_bytes = number_of(json, "memory_bytes"),
+             disk_bytes = number_of(json, "disk_bytes");
   if (!cpu_count || !memory_bytes || !disk_bytes) return invalid("processors, memory or disk is missing or no number");
   if (*cpu_count == 0 || *cpu_count > 512 || *memory_bytes == 0 || *disk_bytes % disk::kSectorBytes != 0)
     return invalid("processors, memory or disk cannot be so");
@@ -82,7 +83,8 @@ Result<BundleDescription> judge(const Json& json) {
   const auto kind = parse_boot_kind(text_of(boot, "kind"));
   if (!kind) return invalid("the boot kind is unknown");
   vm.boot = {*kind, text_of(boot, "kernel"), text_of(boot, "initramfs"), text_of(boot, "command_line")};
-  if ((!vm.boot.kernel.empty() && !is_image_id(vm.boot.kernel)) || (!vm.boot.initramfs.empty() && !is_image_id(vm.boot.initramfs)))
+  if ((!vm.boot.kernel.empty() && !is_image_id(vm.boot.kernel)) ||
+      (!vm.boot.initramfs.empty() && !is_image_id(vm.boot.initramfs)))
     return invalid("a boot image is not named by its hash");
   found.machine_identifier = *machine_identifier;
   return found;

@@ -30,7 +30,7 @@ Result<UniqueFd> open_disk(const std::filesystem::path& file, int flags) {
 }
 
 Result<struct stat> status_of(int fd, const std::filesystem::path& file) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return std::unexpected(error_of(errno, "look at", file));
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kInvalidValue, file.string() + " is not a regular file", file.string());
   return status;
@@ -59,7 +59,8 @@ Result<void> copy_stretch(int from, int to, off_t begin, off_t end, std::vector<
   return {};
 }
 
-Result<void> copy_sparse(int from, int to, const struct stat& status, const std::filesystem::path& file, const CloneControl& control) {
+Result<void> copy_sparse(int from, int to, const struct stat& status, const std::filesystem::path& file,
+                         const CloneControl& control) {
   const std::uint64_t total = std::min<std::uint64_t>(allocated_of(status), static_cast<std::uint64_t>(status.st_size));
   std::uint64_t done = 0;
   std::vector<char> buffer(1024 * 1024);
@@ -104,7 +105,8 @@ Result<void> grow(const std::filesystem::path& file, std::uint64_t bytes) {
   if (!status) return std::unexpected(status.error());
   if (bytes > kLargestBytes) return fail(ErrorCode::kInvalidValue, "a disk of " + std::to_string(bytes) + " bytes is too large");
   if (bytes < static_cast<std::uint64_t>(status->st_size) || bytes % kSectorBytes != 0)
-    return fail(ErrorCode::kInvalidValue, "a disk only grows, to a multiple of 512 bytes; it has " + std::to_string(status->st_size));
+    return fail(ErrorCode::kInvalidValue,
+                "a disk only grows, to a multiple of 512 bytes; it has " + std::to_string(status->st_size));
   if (::ftruncate(fd->get(), static_cast<off_t>(bytes)) != 0) return std::unexpected(error_of(errno, "grow", file));
   if (::fsync(fd->get()) != 0) return std::unexpected(error_of(errno, "sync", file));
   return {};
@@ -138,8 +140,10 @@ Result<CloneMethod> clone(const std::filesystem::path& from, const std::filesyst
   const auto free = files::free_bytes(to.parent_path());
   if (!free) return std::unexpected(free.error());
   if (allocated_of(*status) > *free)
-    return fail(ErrorCode::kInsufficientDisk, "the copy of " + from.string() + " needs " + std::to_string(allocated_of(*status)) +
-                                                  " bytes, " + std::to_string(*free) + " are free", from.string());
+    return fail(ErrorCode::kInsufficientDisk,
+                "the copy of " + from.string() + " needs " + std::to_string(allocated_of(*status)) + " bytes, " +
+                    std::to_string(*free) + " are free",
+                from.string());
   auto target = open_disk(to, O_WRONLY | O_CREAT | O_EXCL);
   if (!target) return std::unexpected(target.error());
   if (auto copied = copy_sparse(source->get(), target->get(), *status, from, control); !copied) {

@@ -71,11 +71,12 @@ Result<std::vector<std::uint8_t>> read(const std::filesystem::path& file, std::s
   const UniqueFd fd{::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
   if (!fd && errno == ENOENT) return fail(ErrorCode::kNotFound, file.string() + " does not exist", file.string());
   if (!fd) return failed("open", file);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return failed("look at", file);
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kStorageFailed, file.string() + " is not a regular file", file.string());
   if (static_cast<std::uint64_t>(status.st_size) > limit)
-    return fail(ErrorCode::kPayloadTooLarge, file.string() + " is larger than " + std::to_string(limit) + " bytes", file.string());
+    return fail(ErrorCode::kPayloadTooLarge, file.string() + " is larger than " + std::to_string(limit) + " bytes",
+                file.string());
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(status.st_size));
   std::size_t have = 0;
   while (have < bytes.size()) {
@@ -91,7 +92,7 @@ Result<std::vector<std::uint8_t>> read(const std::filesystem::path& file, std::s
 
 Result<void> make_directory(const std::filesystem::path& directory) {
   if (::mkdir(directory.c_str(), 0700) == 0) return {};
-  struct stat status {};
+  struct stat status{};
   if (errno == EEXIST && ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
   return failed("make directory", directory);
 }
@@ -115,7 +116,7 @@ Result<void> remove_all(const std::filesystem::path& path) {
 }
 
 Result<std::uint64_t> free_bytes(const std::filesystem::path& path) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(path.c_str(), &status) != 0) return failed("measure", path);
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }

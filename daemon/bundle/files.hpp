@@ -21,7 +21,7 @@ Result<void> replace(const std::filesystem::path& file, std::span<const std::uin
 // At most `limit` bytes, never through a symbolic link. kNotFound when it is absent.
 Result<std::vector<std::uint8_t>> read(const std::filesystem::path& file, std::size_t limit);
 
-Result<void> make_directory(const std::filesystem::path& directory); // 0700; may exist
+Result<void> make_directory(const std::filesystem::path& directory);                     // 0700; may exist
 Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to); // refuses to replace; syncs the parent
 Result<void> remove_all(const std::filesystem::path& path);
 

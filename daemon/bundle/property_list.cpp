@@ -75,12 +75,14 @@ Result<HardwareModel> decode_hardware_model(std::span<const std::uint8_t> data) 
   const auto representation = unsigned_at(root.get(), "DataRepresentationVersion");
   const auto platform = unsigned_at(root.get(), "PlatformVersion");
   plist_t versions = plist_dict_get_item(root.get(), "MinimumSupportedOS");
-  if (!representation || !platform || !versions || plist_get_node_type(versions) != PLIST_ARRAY || plist_array_get_size(versions) != 3)
+  if (!representation || !platform || !versions || plist_get_node_type(versions) != PLIST_ARRAY ||
+      plist_array_get_size(versions) != 3)
     return fail(ErrorCode::kInvalidValue, "the hardware model lacks one of its three fields");
   HardwareModel model{*representation, *platform, {}};
   for (std::uint32_t i = 0; i < 3; ++i) {
     plist_t part = plist_array_get_item(versions, i);
-    if (plist_get_node_type(part) != PLIST_UINT) return fail(ErrorCode::kInvalidValue, "the hardware model's version is not of numbers");
+    if (plist_get_node_type(part) != PLIST_UINT)
+      return fail(ErrorCode::kInvalidValue, "the hardware model's version is not of numbers");
     plist_get_uint_val(part, &model.minimum_supported_os[i]);
   }
   return model;

@@ -46,7 +46,8 @@ Result<void> write_at(int to, std::span<const std::uint8_t> bytes, std::uint64_t
   return {};
 }
 
-Result<HashedCopy> copy_and_hash(int from, int to, std::uint64_t total, const std::filesystem::path& file, const disk::CloneControl& control) {
+Result<HashedCopy> copy_and_hash(int from, int to, std::uint64_t total, const std::filesystem::path& file,
+                                 const disk::CloneControl& control) {
   sha256_ctx context;
   sha256_init(&context);
   HashedCopy copy;
@@ -80,14 +81,16 @@ std::string sha256(std::string_view bytes) {
 }
 
 Result<HashedCopy> copy_hashed(const UniqueFd& from, const std::filesystem::path& to, const disk::CloneControl& control) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(from.get(), &status) != 0) return std::unexpected(files::error_of(errno, "look at the source of", to));
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kInvalidValue, "the path does not name a regular file", "path");
   const auto free = files::free_bytes(to.parent_path());
   if (!free) return std::unexpected(free.error());
-  const auto needed = std::min<std::uint64_t>(static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_blocks) * 512);
+  const auto needed =
+      std::min<std::uint64_t>(static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_blocks) * 512);
   if (needed > *free)
-    return fail(ErrorCode::kInsufficientDisk, "the copy needs " + std::to_string(needed) + " bytes, " + std::to_string(*free) + " are free");
+    return fail(ErrorCode::kInsufficientDisk,
+                "the copy needs " + std::to_string(needed) + " bytes, " + std::to_string(*free) + " are free");
   const UniqueFd target{::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!target) return std::unexpected(files::error_of(errno, "make", to));
   auto copy = copy_and_hash(from.get(), target.get(), static_cast<std::uint64_t>(status.st_size), to, control);

@@ -155,7 +155,8 @@ std::vector<Blocker> Admission::blockers_before(const Claim& claim, std::list<Qu
     found.push_back(std::move(berth));
   }
   if (!foreign.holders.empty()) found.push_back(std::move(foreign));
-  if (const Claim* other = mac_holder(claim.network, claim.mac_address, claim.vm)) found.push_back({BlockerKind::kMac, {holder(*other)}});
+  if (const Claim* other = mac_holder(claim.network, claim.mac_address, claim.vm))
+    found.push_back({BlockerKind::kMac, {holder(*other)}});
   return found;
 }
 
@@ -256,10 +257,18 @@ Error blocked_error(const Claim& claim, const Blocker& blocker, const Quota& quo
   for (const auto& name : names) who += (who.empty() ? "" : ", ") + name;
   std::string detail;
   switch (blocker.kind) {
-    case BlockerKind::kMachineId: detail = "machine identifier " + claim.machine_id.to_string() + " of " + claim.name + " is held by " + who; break;
-    case BlockerKind::kBerth: detail = "all " + std::to_string(quota.limit) + " berths for macOS guests are taken by " + who; break;
-    case BlockerKind::kForeignBerth: detail = "the host refuses another macOS guest; waiting before " + claim.name + ": " + who; break;
-    case BlockerKind::kMac: detail = "MAC address " + claim.mac_address.to_string() + " of " + claim.name + " is in use by " + who; break;
+    case BlockerKind::kMachineId:
+      detail = "machine identifier " + claim.machine_id.to_string() + " of " + claim.name + " is held by " + who;
+      break;
+    case BlockerKind::kBerth:
+      detail = "all " + std::to_string(quota.limit) + " berths for macOS guests are taken by " + who;
+      break;
+    case BlockerKind::kForeignBerth:
+      detail = "the host refuses another macOS guest; waiting before " + claim.name + ": " + who;
+      break;
+    case BlockerKind::kMac:
+      detail = "MAC address " + claim.mac_address.to_string() + " of " + claim.name + " is in use by " + who;
+      break;
     case BlockerKind::kMemory: detail = "the host has not enough free memory for " + claim.name; break;
   }
   Error error{code_of(blocker.kind), std::move(detail), claim.vm.to_string()};

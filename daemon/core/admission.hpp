@@ -60,7 +60,7 @@ struct QueueEntry {
   OperationId operation;
   Claim claim;
   Timestamp since;
-  Timestamp not_before; // after a refusal by the host itself: wait this long before the next try
+  Timestamp not_before;      // after a refusal by the host itself: wait this long before the next try
   std::uint64_t arrival = 0; // given by Admission: clocks step and have ties, places in a queue have not
 };
 

@@ -44,18 +44,18 @@ enum class ErrorCode : std::uint8_t {
   kStateConflict,       // the VM's state does not allow the action
   kOperationInProgress, // another operation holds the VM
   kNameInUse,
-  kMachineIdInUse,      // another active VM carries this machine identifier
-  kMachineIdAltered,    // the bundle's identity is not the ledger's; repair puts it back
-  kMachineIdCarried,    // a machine identifier cannot be deleted while a VM carries it
-  kMacInUse,            // another active VM of the same network has this MAC address
-  kQuotaExceeded,       // every berth is taken by VMs of this daemon
-  kQuotaHeldElsewhere,  // a berth is free in the ledger, but the host refuses: another program holds it
-  kBundleInUse,         // another process holds the disk or the bundle
-  kImageInUse,          // an image cannot be deleted while a VM boots from it
-  kImageInvalid,        // not an image of the said kind, truncated or hostile
-  kBundleInvalid,       // an import or a restore found a broken bundle
-  kNothingToBoot,       // a start of a VM that has neither kernel, nor firmware disk
-  kAlreadyFinished,     // cancel of an operation that has ended
+  kMachineIdInUse,     // another active VM carries this machine identifier
+  kMachineIdAltered,   // the bundle's identity is not the ledger's; repair puts it back
+  kMachineIdCarried,   // a machine identifier cannot be deleted while a VM carries it
+  kMacInUse,           // another active VM of the same network has this MAC address
+  kQuotaExceeded,      // every berth is taken by VMs of this daemon
+  kQuotaHeldElsewhere, // a berth is free in the ledger, but the host refuses: another program holds it
+  kBundleInUse,        // another process holds the disk or the bundle
+  kImageInUse,         // an image cannot be deleted while a VM boots from it
+  kImageInvalid,       // not an image of the said kind, truncated or hostile
+  kBundleInvalid,      // an import or a restore found a broken bundle
+  kNothingToBoot,      // a start of a VM that has neither kernel, nor firmware disk
+  kAlreadyFinished,    // cancel of an operation that has ended
 
   // Room and storage.
   kInsufficientMemory, // the host has not enough memory for this guest

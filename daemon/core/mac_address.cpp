@@ -27,7 +27,8 @@ MacAddress MacAddress::from_random(const std::array<std::uint8_t, 16>& random) {
 
 std::string MacAddress::to_string() const {
   char text[18];
-  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", octets[0], octets[1], octets[2], octets[3], octets[4], octets[5]);
+  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", octets[0], octets[1], octets[2], octets[3], octets[4],
+                octets[5]);
   return text;
 }
 

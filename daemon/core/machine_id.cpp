@@ -47,7 +47,8 @@ std::string_view to_string(MachineIdOrigin origin) {
 }
 
 std::optional<MachineIdOrigin> parse_machine_id_origin(std::string_view text) {
-  for (const auto origin : {MachineIdOrigin::kGenerated, MachineIdOrigin::kCloned, MachineIdOrigin::kLoaded, MachineIdOrigin::kImported})
+  for (const auto origin :
+       {MachineIdOrigin::kGenerated, MachineIdOrigin::kCloned, MachineIdOrigin::kLoaded, MachineIdOrigin::kImported})
     if (text == to_string(origin)) return origin;
   return std::nullopt;
 }

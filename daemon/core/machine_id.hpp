@@ -54,8 +54,8 @@ struct MachineIdRecord {
   MachineIdKey key;
   std::vector<std::uint8_t> data;
   MachineIdOrigin origin = MachineIdOrigin::kGenerated;
-  bool is_kept = false; // stays when no VM carries it any more
-  std::string name;     // given by the user, may be empty
+  bool is_kept = false;                                        // stays when no VM carries it any more
+  std::string name;                                            // given by the user, may be empty
   std::string serial_number, hardware_uuid, provisioning_uuid; // learned by running it, may be empty
   std::uint64_t revision = 1;
   Timestamp created_at;

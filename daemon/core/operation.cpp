@@ -9,10 +9,11 @@ namespace {
 
 constexpr std::array kStates{OperationState::kQueued, OperationState::kRunning,   OperationState::kSucceeded,
                              OperationState::kFailed, OperationState::kCancelled, OperationState::kInterrupted};
-constexpr std::array kKinds{OperationKind::kCreate,   OperationKind::kClone,    OperationKind::kImport,         OperationKind::kDelete,
-                            OperationKind::kStart,    OperationKind::kStop,     OperationKind::kPause,          OperationKind::kResume,
-                            OperationKind::kSuspend,  OperationKind::kRestart,  OperationKind::kReconfigure,    OperationKind::kRepair,
-                            OperationKind::kSnapshot, OperationKind::kRevert,   OperationKind::kDeleteSnapshot, OperationKind::kImportImage};
+constexpr std::array kKinds{
+    OperationKind::kCreate,   OperationKind::kClone,   OperationKind::kImport,         OperationKind::kDelete,
+    OperationKind::kStart,    OperationKind::kStop,    OperationKind::kPause,          OperationKind::kResume,
+    OperationKind::kSuspend,  OperationKind::kRestart, OperationKind::kReconfigure,    OperationKind::kRepair,
+    OperationKind::kSnapshot, OperationKind::kRevert,  OperationKind::kDeleteSnapshot, OperationKind::kImportImage};
 
 } // namespace
 

@@ -23,8 +23,22 @@ bool is_finished(OperationState state);
 bool may_follow(OperationState from, OperationState to);
 
 enum class OperationKind : std::uint8_t {
-  kCreate, kClone, kImport, kDelete, kStart, kStop, kPause, kResume, kSuspend, kRestart, kReconfigure, kRepair,
-  kSnapshot, kRevert, kDeleteSnapshot, kImportImage,
+  kCreate,
+  kClone,
+  kImport,
+  kDelete,
+  kStart,
+  kStop,
+  kPause,
+  kResume,
+  kSuspend,
+  kRestart,
+  kReconfigure,
+  kRepair,
+  kSnapshot,
+  kRevert,
+  kDeleteSnapshot,
+  kImportImage,
 };
 std::string_view to_string(OperationKind kind);
 std::optional<OperationKind> parse_operation_kind(std::string_view text);
@@ -34,13 +48,13 @@ struct OperationRecord {
   OperationKind kind = OperationKind::kStart;
   OperationState state = OperationState::kRunning;
   std::optional<VmId> vm;
-  std::string subject;      // name of the VM, id of the image …: for people, kept when the thing is gone
-  double progress = 0;      // 0 to 1
-  std::string step;         // what it is doing now, a few words
+  std::string subject; // name of the VM, id of the image …: for people, kept when the thing is gone
+  double progress = 0; // 0 to 1
+  std::string step;    // what it is doing now, a few words
   std::optional<Error> error;
   std::uint32_t requestor_uid = 0;
-  std::string result;       // id of the thing made, empty when there is none
-  std::string parameters;   // JSON of what is needed to resume or roll back after a crash; opaque here
+  std::string result;     // id of the thing made, empty when there is none
+  std::string parameters; // JSON of what is needed to resume or roll back after a crash; opaque here
   std::uint64_t revision = 1;
   Timestamp created_at;
   std::optional<Timestamp> started_at, finished_at;

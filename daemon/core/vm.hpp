@@ -58,8 +58,8 @@ struct ProcessIdentity {
 struct VmStatus {
   VmState state = VmState::kCreating;
   Timestamp since;
-  std::string reason;           // why it is in this state: "created", "guest_shutdown", "forced", an error code …
-  std::string detail;           // a sentence for people, may be empty
+  std::string reason;                   // why it is in this state: "created", "guest_shutdown", "forced", an error code …
+  std::string detail;                   // a sentence for people, may be empty
   std::optional<OperationId> operation; // the operation that holds the VM
   std::optional<ProcessIdentity> process;
 };

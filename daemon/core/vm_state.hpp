@@ -13,12 +13,12 @@
 namespace berth {
 
 enum class VmState : std::uint8_t {
-  kCreating,    // the bundle grows in staging, or an installer runs
-  kStopped,     // no process
-  kStarting,    // admitted; the process is coming up
+  kCreating, // the bundle grows in staging, or an installer runs
+  kStopped,  // no process
+  kStarting, // admitted; the process is coming up
   kRunning,
   kPausing,
-  kPaused,      // memory kept, processors halted
+  kPaused, // memory kept, processors halted
   kResuming,
   kSaving,      // memory is being written to the saved state
   kSuspended,   // no process; a saved state belongs to the disk
@@ -46,14 +46,14 @@ enum class VmAction : std::uint8_t {
   kSetMemoryTarget,
 };
 
-inline constexpr std::array kAllVmStates{VmState::kCreating,  VmState::kStopped,   VmState::kStarting,  VmState::kRunning,
-                                         VmState::kPausing,   VmState::kPaused,    VmState::kResuming,  VmState::kSaving,
-                                         VmState::kSuspended, VmState::kRestoring, VmState::kStopping,  VmState::kFailed,
+inline constexpr std::array kAllVmStates{VmState::kCreating,    VmState::kStopped,    VmState::kStarting, VmState::kRunning,
+                                         VmState::kPausing,     VmState::kPaused,     VmState::kResuming, VmState::kSaving,
+                                         VmState::kSuspended,   VmState::kRestoring,  VmState::kStopping, VmState::kFailed,
                                          VmState::kUnreachable, VmState::kQuarantined};
-inline constexpr std::array kAllVmActions{VmAction::kStart,       VmAction::kRequestStop, VmAction::kForceStop, VmAction::kPause,
-                                          VmAction::kResume,      VmAction::kSuspend,     VmAction::kRestart,   VmAction::kReconfigure,
-                                          VmAction::kClone,       VmAction::kSnapshot,    VmAction::kRevert,    VmAction::kRepair,
-                                          VmAction::kDelete,      VmAction::kSetMemoryTarget};
+inline constexpr std::array kAllVmActions{
+    VmAction::kStart,   VmAction::kRequestStop, VmAction::kForceStop,   VmAction::kPause,          VmAction::kResume,
+    VmAction::kSuspend, VmAction::kRestart,     VmAction::kReconfigure, VmAction::kClone,          VmAction::kSnapshot,
+    VmAction::kRevert,  VmAction::kRepair,      VmAction::kDelete,      VmAction::kSetMemoryTarget};
 
 std::string_view to_string(VmState state);
 std::optional<VmState> parse_vm_state(std::string_view text);

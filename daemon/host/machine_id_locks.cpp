@@ -51,13 +51,14 @@ std::filesystem::path default_lock_directory() {
 Result<UniqueFd> lock_state_directory(const std::filesystem::path& file) {
   UniqueFd fd{::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!fd) return fail(ErrorCode::kStorageFailed, "could not open " + file.string() + ": " + std::strerror(errno), file.string());
-  struct flock whole {};
+  struct flock whole{};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
   if (::fcntl(fd.get(), F_SETLK, &whole) != 0) {
     if (errno != EACCES && errno != EAGAIN)
       return fail(ErrorCode::kStorageFailed, "could not lock " + file.string() + ": " + std::strerror(errno), file.string());
-    const std::string pid = ::fcntl(fd.get(), F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK ? std::to_string(whole.l_pid) : "unknown";
+    const std::string pid =
+        ::fcntl(fd.get(), F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK ? std::to_string(whole.l_pid) : "unknown";
     return fail(ErrorCode::kStateConflict,
                 "another berthd (pid " + pid + ") has the state directory " + file.parent_path().string(), pid);
   }

@@ -35,8 +35,8 @@ struct MachineSpec {
   std::filesystem::path bundle;      // holds Disk.img and NVRAM
   std::filesystem::path runtime_dir; // run/<id>: sockets, pid record, console log; exists, mode 0700
   bool has_disk = false;
-  BootSpec boot;                                // kind and command line
-  std::filesystem::path kernel, initramfs;      // resolved image files, empty when there is none
+  BootSpec boot;                           // kind and command line
+  std::filesystem::path kernel, initramfs; // resolved image files, empty when there is none
   MachineNetwork network;
   std::optional<DisplaySpec> display;
   std::optional<std::filesystem::path> restore_from; // a saved state to come up from
@@ -47,10 +47,10 @@ struct MachineSpec {
 enum class ExitReason : std::uint8_t {
   kGuestShutdown, // the guest powered itself off, asked or not
   kGuestPanic,
-  kForced,        // ended by force_stop
-  kSaved,         // ended after save
-  kCrashed,       // the process died by a signal or an error that nobody of ours sent
-  kGone,          // found dead after a restart of the daemon; how is not known
+  kForced,  // ended by force_stop
+  kSaved,   // ended after save
+  kCrashed, // the process died by a signal or an error that nobody of ours sent
+  kGone,    // found dead after a restart of the daemon; how is not known
 };
 std::string_view to_string(ExitReason reason);
 
@@ -105,9 +105,9 @@ public:
 };
 
 struct DriverFacts {
-  std::string name;        // "qemu"
+  std::string name; // "qemu"
   bool is_available = false;
-  std::string reason;      // why not available
+  std::string reason; // why not available
   std::string version;
   std::string accelerator; // what a start will use
   bool is_simulated = false;

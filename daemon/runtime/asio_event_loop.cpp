@@ -36,7 +36,8 @@ struct Watch : std::enable_shared_from_this<Watch> {
       : descriptor(context, fd), readiness(how), callback(std::move(call)) {}
 
   void arm() {
-    const auto kind = readiness == Readiness::kReadable ? asio::posix::descriptor_base::wait_read : asio::posix::descriptor_base::wait_write;
+    const auto kind =
+        readiness == Readiness::kReadable ? asio::posix::descriptor_base::wait_read : asio::posix::descriptor_base::wait_write;
     descriptor.async_wait(kind, [self = shared_from_this()](const boost::system::error_code& error) {
       if (error || !self->is_live) return;
       self->callback();
@@ -92,7 +93,9 @@ void AsioEventLoop::post(std::function<void()> work) { asio::post(impl_->context
 
 Timestamp AsioEventLoop::now() const { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
 
-SteadyTime AsioEventLoop::steady_now() const { return std::chrono::floor<std::chrono::microseconds>(std::chrono::steady_clock::now()); }
+SteadyTime AsioEventLoop::steady_now() const {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::steady_clock::now());
+}
 
 Registration AsioEventLoop::after(Duration delay, std::function<void()> callback) {
   auto timer = std::make_shared<Timer>(impl_->context);

@@ -11,7 +11,8 @@
 namespace berth {
 
 AddressService::AddressService(EventLoop& loop, TaskGroup& tasks, NetworkOptions options, Log log)
-    : loop_(loop), tasks_(tasks), options_(std::move(options)), log_(std::move(log)), book_([this](const MacAddress& mac) { tell(mac); }) {}
+    : loop_(loop), tasks_(tasks), options_(std::move(options)), log_(std::move(log)),
+      book_([this](const MacAddress& mac) { tell(mac); }) {}
 
 AddressService::~AddressService() = default;
 
@@ -72,8 +73,15 @@ void AddressService::start() {
   auto neighbours = NeighbourTable::open(loop_, [&] {
     EvidenceSink sink = book_.sink("neighbours", [this] { return loop_.now(); });
     // Leases that follow from a change must be timed too.
-    return EvidenceSink{[this, sink](std::vector<Evidence> all) { sink.replace(std::move(all)); set_expiry_timer(); },
-                        [this, sink](Evidence one) { sink.add(std::move(one)); set_expiry_timer(); }, sink.remove};
+    return EvidenceSink{[this, sink](std::vector<Evidence> all) {
+                          sink.replace(std::move(all));
+                          set_expiry_timer();
+                        },
+                        [this, sink](Evidence one) {
+                          sink.add(std::move(one));
+                          set_expiry_timer();
+                        },
+                        sink.remove};
   }());
   if (neighbours)
     neighbours_ = std::move(*neighbours);
@@ -156,8 +164,10 @@ NetworkFacts AddressService::facts() const {
     for (const auto& finding : nat_->facts().findings) facts.reason += (facts.reason.empty() ? "" : "; ") + finding;
     return facts;
   }
-  if (!options_.is_nat_wanted) return {NetworkMode::kUser, {}, {}, false, "nat is switched off; addresses of guests are not visible on the host"};
-  if (!failure_.empty()) return {NetworkMode::kUser, {}, {}, false, failure_ + "; addresses of guests are not visible on the host"};
+  if (!options_.is_nat_wanted)
+    return {NetworkMode::kUser, {}, {}, false, "nat is switched off; addresses of guests are not visible on the host"};
+  if (!failure_.empty())
+    return {NetworkMode::kUser, {}, {}, false, failure_ + "; addresses of guests are not visible on the host"};
   return {NetworkMode::kNat, {}, {}, true, "brought up with the first guest that needs it"};
 }
 

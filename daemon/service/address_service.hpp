@@ -18,7 +18,7 @@ class NeighbourTable;
 #endif
 
 struct NetworkOptions {
-  bool is_nat_wanted = true;   // false: user networking for all
+  bool is_nat_wanted = true; // false: user networking for all
   std::string bridge = "berth0";
   std::string dnsmasq = "dnsmasq";
   std::filesystem::path state_dir; // for leases and process records
@@ -28,7 +28,7 @@ struct NetworkFacts {
   NetworkMode mode = NetworkMode::kUser; // what a guest that wants nat gets
   std::string bridge, subnet;            // empty until the first guest brought it up
   bool are_addresses_visible = false;
-  std::string reason;                    // why not, or what does not work
+  std::string reason; // why not, or what does not work
 };
 
 class AddressService : public AddressPort, public NetworkPort {

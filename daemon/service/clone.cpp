@@ -27,7 +27,8 @@ Result<OpenedBundle> open_bundle(const std::string& path, const std::vector<std:
   if (description->vm.disk_bytes > 0) {
     const auto size = disk::size(paths.disk());
     if (!size) return fail(ErrorCode::kBundleInvalid, size.error().detail, path);
-    if (*size < description->vm.disk_bytes) return fail(ErrorCode::kBundleInvalid, "the disk in " + path + " is shorter than its berth.json tells", path);
+    if (*size < description->vm.disk_bytes)
+      return fail(ErrorCode::kBundleInvalid, "the disk in " + path + " is shorter than its berth.json tells", path);
   }
   return OpenedBundle{std::make_shared<UniqueFd>(std::move(*directory)), std::move(*description)};
 }
@@ -40,14 +41,18 @@ Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller
     co_return std::unexpected(state_conflict(state, VmAction::kClone, source->record.id.to_string()));
   if (auto free = operations_.judge_free(*source); !free) co_return std::unexpected(free.error());
   if (state == VmState::kRunning && !source->machine)
-    co_return fail(ErrorCode::kStateConflict, "the guest of " + source->record.name + " has just ended", source->record.id.to_string());
+    co_return fail(ErrorCode::kStateConflict, "the guest of " + source->record.name + " has just ended",
+                   source->record.id.to_string());
   if (!is_valid_vm_name(request.name))
-    co_return fail(ErrorCode::kInvalidValue, "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
+    co_return fail(ErrorCode::kInvalidValue,
+                   "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
   if (request.new_machine_id && source->record.guest == Guest::kMacos && !request.accept_unbootable)
     co_return fail(ErrorCode::kInvalidValue,
-                   "a macOS guest does not boot with another machine identifier than it was installed with; say accept_unbootable to do it anyway",
+                   "a macOS guest does not boot with another machine identifier than it was installed with; say "
+                   "accept_unbootable to do it anyway",
                    "machine_id");
-  if (!context_.world.is_name_free(request.name)) co_return fail(ErrorCode::kNameInUse, "a VM named " + request.name + " exists already", request.name);
+  if (!context_.world.is_name_free(request.name))
+    co_return fail(ErrorCode::kNameInUse, "a VM named " + request.name + " exists already", request.name);
   const NameReservation reservation(context_.world, request.name);
 
   VmRecord record = source->record;
@@ -72,18 +77,20 @@ Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller
   OperationRecord operation = operations_.make(OperationKind::kClone, nullptr, caller);
   // A saved state fits one disk and one MAC: the clone of a suspended VM starts cold, from its disk.
   NewBundle bundle{record, identity->data, std::nullopt};
-  co_return co_await begin_new(record, *identity, std::move(operation), std::move(caller),
-                               [bundle, from = BundlePaths{context_.paths.bundle(source->record.id)}](
-                                   const std::filesystem::path& staging, const disk::CloneControl& control) -> Result<void> {
-                                 const auto cloned = clone_bundle(from, staging, bundle, {}, control);
-                                 if (!cloned) return std::unexpected(cloned.error());
-                                 return {};
-                               },
-                               source);
+  co_return co_await begin_new(
+      record, *identity, std::move(operation), std::move(caller),
+      [bundle, from = BundlePaths{context_.paths.bundle(source->record.id)}](const std::filesystem::path& staging,
+                                                                             const disk::CloneControl& control) -> Result<void> {
+        const auto cloned = clone_bundle(from, staging, bundle, {}, control);
+        if (!cloned) return std::unexpected(cloned.error());
+        return {};
+      },
+      source);
 }
 
 Task<Result<Accepted>> VmService::import(ImportVm request, Caller caller) {
-  const auto roots = caller.uid == context_.own_uid || caller.uid == 0 ? std::vector<std::filesystem::path>{} : context_.allowed_roots;
+  const auto roots =
+      caller.uid == context_.own_uid || caller.uid == 0 ? std::vector<std::filesystem::path>{} : context_.allowed_roots;
   if (roots.empty() && caller.uid != context_.own_uid && caller.uid != 0)
     co_return fail(ErrorCode::kPathNotAllowed, "no roots are allowed for paths of other users", request.path);
   auto opened = co_await blocking(context_.loop, [path = request.path, roots] { return open_bundle(path, roots); });
@@ -92,11 +99,15 @@ Task<Result<Accepted>> VmService::import(ImportVm request, Caller caller) {
   VmRecord record = opened->description.vm;
   if (request.name) record.name = *request.name;
   if (!is_valid_vm_name(record.name))
-    co_return fail(ErrorCode::kInvalidValue, "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
-  if (!context_.world.is_name_free(record.name)) co_return fail(ErrorCode::kNameInUse, "a VM named " + record.name + " exists already", record.name);
+    co_return fail(ErrorCode::kInvalidValue,
+                   "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
+  if (!context_.world.is_name_free(record.name))
+    co_return fail(ErrorCode::kNameInUse, "a VM named " + record.name + " exists already", record.name);
   const NameReservation reservation(context_.world, record.name);
-  if (auto sized = judge_size(record.cpu_count, record.memory_bytes, record.disk_bytes); !sized) co_return std::unexpected(sized.error());
-  const auto drivers_vm = judge({.name = record.name, .guest = record.guest, .cpu_count = record.cpu_count, .memory_bytes = record.memory_bytes});
+  if (auto sized = judge_size(record.cpu_count, record.memory_bytes, record.disk_bytes); !sized)
+    co_return std::unexpected(sized.error());
+  const auto drivers_vm =
+      judge({.name = record.name, .guest = record.guest, .cpu_count = record.cpu_count, .memory_bytes = record.memory_bytes});
   if (!drivers_vm) co_return std::unexpected(drivers_vm.error());
   record.id = drivers_vm->id;
   record.driver = drivers_vm->driver;
@@ -120,14 +131,15 @@ Task<Result<Accepted>> VmService::import(ImportVm request, Caller caller) {
   }
   OperationRecord operation = operations_.make(OperationKind::kImport, nullptr, caller);
   NewBundle bundle{record, identity.data, std::nullopt};
-  co_return co_await begin_new(record, identity, std::move(operation), std::move(caller),
-                               [bundle, directory = opened->directory](const std::filesystem::path& staging,
-                                                                       const disk::CloneControl& control) -> Result<void> {
-                                 const auto cloned = clone_bundle(BundlePaths{path_of(*directory)}, staging, bundle, {}, control);
-                                 if (!cloned) return std::unexpected(cloned.error());
-                                 return {};
-                               },
-                               nullptr);
+  co_return co_await begin_new(
+      record, identity, std::move(operation), std::move(caller),
+      [bundle, directory = opened->directory](const std::filesystem::path& staging,
+                                              const disk::CloneControl& control) -> Result<void> {
+        const auto cloned = clone_bundle(BundlePaths{path_of(*directory)}, staging, bundle, {}, control);
+        if (!cloned) return std::unexpected(cloned.error());
+        return {};
+      },
+      nullptr);
 }
 
 } // namespace berth

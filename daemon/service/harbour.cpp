@@ -50,16 +50,20 @@ Result<void> make_directories(const StatePaths& paths) {
     if (auto made = files::make_directory(directory); !made) return made;
   // The directory may have been made by somebody else: what is in it is for its owner alone.
   if (::chmod(paths.root.c_str(), 0700) != 0)
-    return fail(ErrorCode::kStorageFailed, "the state directory " + paths.root.string() + " is not ours: " + std::strerror(errno), paths.root.string());
+    return fail(ErrorCode::kStorageFailed, "the state directory " + paths.root.string() + " is not ours: " + std::strerror(errno),
+                paths.root.string());
   return {};
 }
 
 } // namespace
 
-Harbour::Harbour(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers, RandomBytes random, Log log)
+Harbour::Harbour(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers, RandomBytes random,
+                 Log log)
     : loop_(loop), options_(std::move(options)), host_facts_(read_host_facts()), started_at_(loop.now()), log_(log),
-      world_(effective_quota(options_.quota_limit, host_facts_.os_build_config, host_facts_.boot_args)), journal_(options_.events_in_memory),
-      tasks_([log](const std::string& name, std::exception_ptr error) { log(LogLevel::kError, "bug in \"" + name + "\": " + what_of(error)); }),
+      world_(effective_quota(options_.quota_limit, host_facts_.os_build_config, host_facts_.boot_args)),
+      journal_(options_.events_in_memory), tasks_([log](const std::string& name, std::exception_ptr error) {
+        log(LogLevel::kError, "bug in \"" + name + "\": " + what_of(error));
+      }),
       drivers_(std::move(drivers)) {
   (void)random;
 }
@@ -69,8 +73,8 @@ Harbour::~Harbour() {
   for (const auto& [id, vm] : world_.vms) vm->machine.reset();
 }
 
-Result<std::unique_ptr<Harbour>> Harbour::open(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers,
-                                               RandomBytes random, Log log) {
+Result<std::unique_ptr<Harbour>> Harbour::open(EventLoop& loop, HarbourOptions options,
+                                               std::vector<std::unique_ptr<MachineDriver>> drivers, RandomBytes random, Log log) {
   const StatePaths paths{options.state_dir};
   if (auto made = make_directories(paths); !made) return std::unexpected(made.error());
   auto lock = lock_state_directory(paths.root / "lock");
@@ -100,8 +104,9 @@ void Harbour::compose(RandomBytes random, Log log) {
   host_ = std::make_unique<KernelMemory>(host_facts_.memory_bytes);
   locks_ = std::make_unique<FileLocks>(options_.lock_dir);
   addresses_ = std::make_unique<AddressService>(loop_, tasks_, options_.network, log);
-  context_.reset(new Context{loop_, tasks_, world_, *ledger_, journal_, StatePaths{options_.state_dir}, drivers_, *host_, *addresses_, *addresses_,
-                             *locks_, std::move(random), log, options_.allowed_roots, static_cast<std::uint32_t>(::geteuid()), false});
+  context_.reset(new Context{loop_, tasks_, world_, *ledger_, journal_, StatePaths{options_.state_dir}, drivers_, *host_,
+                             *addresses_, *addresses_, *locks_, std::move(random), log, options_.allowed_roots,
+                             static_cast<std::uint32_t>(::geteuid()), false});
   operations_ = std::make_unique<OperationService>(*context_);
   power_ = std::make_unique<PowerService>(*context_, *operations_);
   vms_ = std::make_unique<VmService>(*context_, *operations_, *power_);

@@ -34,8 +34,8 @@ class Harbour {
 public:
   // Makes the directories, takes the lock of the state directory, opens the store and loads it. Blocking; before the
   // loop runs. kStateConflict names another daemon that has the directory.
-  static Result<std::unique_ptr<Harbour>> open(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers,
-                                               RandomBytes random, Log log);
+  static Result<std::unique_ptr<Harbour>> open(EventLoop& loop, HarbourOptions options,
+                                               std::vector<std::unique_ptr<MachineDriver>> drivers, RandomBytes random, Log log);
   ~Harbour();
 
   // Takes back what an earlier daemon left: guests, unfinished operations, half-made bundles. Requests are answered
@@ -62,7 +62,8 @@ public:
   IdempotencyTable& idempotency() { return *idempotency_; }
 
 private:
-  Harbour(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers, RandomBytes random, Log log);
+  Harbour(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers, RandomBytes random,
+          Log log);
   void compose(RandomBytes random, Log log);
   Task<void> recover(VmHandle vm, std::shared_ptr<OperationControl> control);
   Task<void> recover_operation(VmHandle vm, std::shared_ptr<OperationControl> control, OperationHandle operation);

@@ -31,10 +31,12 @@ void IdempotencyTable::forget_old() {
       ++entry;
     }
   }
-  if (!transaction.writes.empty()) context_.tasks.spawn("forget idempotency keys", context_.ledger.record(std::move(transaction)));
+  if (!transaction.writes.empty())
+    context_.tasks.spawn("forget idempotency keys", context_.ledger.record(std::move(transaction)));
 }
 
-Task<Result<std::optional<IdempotencyRecord>>> IdempotencyTable::begin(std::uint32_t uid, std::string key, std::string fingerprint) {
+Task<Result<std::optional<IdempotencyRecord>>> IdempotencyTable::begin(std::uint32_t uid, std::string key,
+                                                                       std::string fingerprint) {
   const Key full{uid, key};
   for (;;) {
     const auto found = records_.find(full);
@@ -46,7 +48,8 @@ Task<Result<std::optional<IdempotencyRecord>>> IdempotencyTable::begin(std::uint
   }
   if (records_.size() >= kMost) {
     forget_old();
-    if (records_.size() >= kMost) co_return fail(ErrorCode::kTooManyRequests, "too many idempotency keys of the last day are kept");
+    if (records_.size() >= kMost)
+      co_return fail(ErrorCode::kTooManyRequests, "too many idempotency keys of the last day are kept");
   }
   IdempotencyRecord record;
   record.uid = uid;

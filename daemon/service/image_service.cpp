@@ -10,16 +10,19 @@ namespace berth {
 
 Task<Result<Accepted>> ImageService::import(ImportImage request, Caller caller) {
   if (request.kind == ImageKind::kRestore)
-    co_return fail(ErrorCode::kUnsupported, "restore images need a driver for macOS guests, which this host does not have", "kind");
+    co_return fail(ErrorCode::kUnsupported, "restore images need a driver for macOS guests, which this host does not have",
+                   "kind");
   const bool is_own = caller.uid == context_.own_uid || caller.uid == 0;
   if (!is_own && context_.allowed_roots.empty())
     co_return fail(ErrorCode::kPathNotAllowed, "no roots are allowed for paths of other users", request.path);
-  auto opened = co_await blocking(context_.loop, [path = request.path, roots = is_own ? std::vector<std::filesystem::path>{} : context_.allowed_roots] {
-    return open_allowed(path, roots);
-  });
+  auto opened = co_await blocking(
+      context_.loop, [path = request.path, roots = is_own ? std::vector<std::filesystem::path>{} : context_.allowed_roots] {
+        return open_allowed(path, roots);
+      });
   if (!opened) co_return std::unexpected(opened.error());
   const std::string name = request.name.value_or(std::filesystem::path(request.path).filename().string());
-  if (name.empty() || name.size() > 255) co_return fail(ErrorCode::kInvalidValue, "an image's name has 1 to 255 characters", "name");
+  if (name.empty() || name.size() > 255)
+    co_return fail(ErrorCode::kInvalidValue, "an image's name has 1 to 255 characters", "name");
   OperationRecord operation = operations_.make(OperationKind::kImportImage, nullptr, caller);
   operation.subject = name;
   const OperationId id = operation.id;
@@ -38,11 +41,13 @@ Task<Result<Accepted>> ImageService::import(ImportImage request, Caller caller) 
   }
   operations_.register_control(control);
   crash_point("image.1_committed");
-  context_.tasks.spawn("import image " + name, run_import(control, std::move(request), std::make_shared<UniqueFd>(std::move(*opened)), name));
+  context_.tasks.spawn("import image " + name,
+                       run_import(control, std::move(request), std::make_shared<UniqueFd>(std::move(*opened)), name));
   co_return Accepted{true, id};
 }
 
-Task<void> ImageService::run_import(std::shared_ptr<OperationControl> control, ImportImage request, std::shared_ptr<UniqueFd> file, std::string name) {
+Task<void> ImageService::run_import(std::shared_ptr<OperationControl> control, ImportImage request,
+                                    std::shared_ptr<UniqueFd> file, std::string name) {
   disk::CloneControl copy_control;
   copy_control.is_cancelled = &control->is_cancelled;
   copy_control.progress = [this, control, last = std::make_shared<int>(-1)](std::uint64_t done, std::uint64_t total) {
@@ -52,27 +57,29 @@ Task<void> ImageService::run_import(std::shared_ptr<OperationControl> control, I
     context_.loop.post([this, control, tenth] { operations_.progress(control->id, tenth / 10.0, "copying"); });
   };
   const auto staging = context_.paths.staging() / ("image-" + control->id.to_string());
-  auto copied = co_await blocking(context_.loop, [file, staging, copy_control, images = context_.paths.images(), kind = request.kind]() -> Result<HashedCopy> {
-    auto copy = copy_hashed(*file, staging, copy_control);
-    if (!copy) return copy;
-    crash_point("image.2_copied");
-    if (auto judged = judge_image(staging, kind); !judged) {
-      (void)files::remove_all(staging);
-      return std::unexpected(judged.error());
-    }
-    const auto target = images / copy->sha256;
-    std::error_code error;
-    if (std::filesystem::exists(target, error)) {
-      (void)files::remove_all(staging);
-      return copy;
-    }
-    if (auto renamed = files::rename(staging, target); !renamed) {
-      (void)files::remove_all(staging);
-      return std::unexpected(renamed.error());
-    }
-    crash_point("image.3_renamed");
-    return copy;
-  });
+  auto copied = co_await blocking(
+      context_.loop,
+      [file, staging, copy_control, images = context_.paths.images(), kind = request.kind]() -> Result<HashedCopy> {
+        auto copy = copy_hashed(*file, staging, copy_control);
+        if (!copy) return copy;
+        crash_point("image.2_copied");
+        if (auto judged = judge_image(staging, kind); !judged) {
+          (void)files::remove_all(staging);
+          return std::unexpected(judged.error());
+        }
+        const auto target = images / copy->sha256;
+        std::error_code error;
+        if (std::filesystem::exists(target, error)) {
+          (void)files::remove_all(staging);
+          return copy;
+        }
+        if (auto renamed = files::rename(staging, target); !renamed) {
+          (void)files::remove_all(staging);
+          return std::unexpected(renamed.error());
+        }
+        crash_point("image.3_renamed");
+        return copy;
+      });
   if (!copied) {
     co_await operations_.end_alone(control->id, std::unexpected(copied.error()));
     co_return;
@@ -100,9 +107,10 @@ Task<Result<void>> ImageService::remove(std::string id, Caller caller) {
       names.push_back(entry->record.name);
     }
   if (!ids.empty())
-    co_return std::unexpected(Error{ErrorCode::kImageInUse, "image " + found->second.name + " is used by " + std::to_string(ids.size()) + " VMs", id}
-                                  .with("holders", std::move(ids))
-                                  .with("holder_names", std::move(names)));
+    co_return std::unexpected(
+        Error{ErrorCode::kImageInUse, "image " + found->second.name + " is used by " + std::to_string(ids.size()) + " VMs", id}
+            .with("holders", std::move(ids))
+            .with("holder_names", std::move(names)));
   Transaction transaction;
   transaction.events.push_back(context_.ledger.event("image.deleted", id, found->second.name));
   transaction.events.back().uid = caller.uid;

@@ -24,7 +24,8 @@ public:
   Task<Result<void>> remove(std::string id, Caller caller);
 
 private:
-  Task<void> run_import(std::shared_ptr<OperationControl> control, ImportImage request, std::shared_ptr<UniqueFd> file, std::string name);
+  Task<void> run_import(std::shared_ptr<OperationControl> control, ImportImage request, std::shared_ptr<UniqueFd> file,
+                        std::string name);
   Context& context_;
   OperationService& operations_;
 };

@@ -163,7 +163,8 @@ Event vm_event(const Ledger& ledger, std::string type, const VmRecord& vm) {
 
 Event state_event(const Ledger& ledger, const VmRecord& vm, VmState before) {
   Event event = vm_event(ledger, "vm.state_changed", vm);
-  event.details = {{"from", std::string(to_string(before))}, {"to", std::string(to_string(vm.status.state))}, {"reason", vm.status.reason}};
+  event.details = {
+      {"from", std::string(to_string(before))}, {"to", std::string(to_string(vm.status.state))}, {"reason", vm.status.reason}};
   return event;
 }
 

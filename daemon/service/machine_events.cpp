@@ -30,11 +30,15 @@ VmState state_after(const MachineExit& exit) {
 // Callbacks come from inside the machine: each is taken out of it before anything is done.
 MachineObserver PowerService::observe(VmHandle vm) {
   MachineObserver observer;
-  observer.on_exit = [this, vm](MachineExit exit) { context_.tasks.spawn("end of " + vm->record.name, handle_exit(vm, std::move(exit))); };
+  observer.on_exit = [this, vm](MachineExit exit) {
+    context_.tasks.spawn("end of " + vm->record.name, handle_exit(vm, std::move(exit)));
+  };
   observer.on_reachable = [this, vm](bool is_reachable) {
     context_.tasks.spawn("reachability of " + vm->record.name, handle_reachable(vm, is_reachable));
   };
-  observer.on_paused = [this, vm](bool is_paused) { context_.tasks.spawn("halt of " + vm->record.name, handle_paused(vm, is_paused)); };
+  observer.on_paused = [this, vm](bool is_paused) {
+    context_.tasks.spawn("halt of " + vm->record.name, handle_paused(vm, is_paused));
+  };
   return observer;
 }
 
@@ -56,8 +60,8 @@ Task<void> PowerService::handle_exit(VmHandle vm, MachineExit exit) {
   {
     const auto lock = co_await vm->mutex.lock();
     if (!vm->is_gone && is_active(vm->record.status.state)) {
-      VmRecord record =
-          OperationService::changed(*vm, {state_after(exit), std::string(to_string(exit.reason)), exit.detail, {}}, context_.loop.now());
+      VmRecord record = OperationService::changed(*vm, {state_after(exit), std::string(to_string(exit.reason)), exit.detail, {}},
+                                                  context_.loop.now());
       record.memory_target_bytes.reset();
       Transaction transaction;
       transaction.events = {state_event(context_.ledger, record, vm->record.status.state)};
@@ -78,9 +82,10 @@ Task<void> PowerService::handle_reachable(VmHandle vm, bool is_reachable) {
   if (!vm->machine || !is_settled(before) || !is_active(before)) co_return;
   const VmState after = !is_reachable ? VmState::kUnreachable : vm->machine->is_paused() ? VmState::kPaused : VmState::kRunning;
   if (after == before) co_return;
-  VmRecord record = OperationService::changed(
-      *vm, {after, is_reachable ? "reachable_again" : "silent", is_reachable ? "" : "the process does not answer", vm->record.status.process},
-      context_.loop.now());
+  VmRecord record = OperationService::changed(*vm,
+                                              {after, is_reachable ? "reachable_again" : "silent",
+                                               is_reachable ? "" : "the process does not answer", vm->record.status.process},
+                                              context_.loop.now());
   Transaction transaction;
   transaction.events = {state_event(context_.ledger, record, before)};
   transaction.writes = {std::move(record)};
@@ -94,7 +99,8 @@ Task<void> PowerService::handle_paused(VmHandle vm, bool is_paused) {
   if (!vm->machine || vm->holder || (before != VmState::kRunning && before != VmState::kPaused)) co_return;
   const VmState after = is_paused ? VmState::kPaused : VmState::kRunning;
   if (after == before) co_return;
-  VmRecord record = OperationService::changed(*vm, {after, "changed_by_itself", {}, vm->record.status.process}, context_.loop.now());
+  VmRecord record =
+      OperationService::changed(*vm, {after, "changed_by_itself", {}, vm->record.status.process}, context_.loop.now());
   Transaction transaction;
   transaction.events = {state_event(context_.ledger, record, before)};
   transaction.writes = {std::move(record)};
@@ -120,13 +126,20 @@ Task<void> PowerService::adopt(VmHandle vm) {
   MachineExit exit;
   if (driver) {
     auto again = std::move(*spec);
-    const MachineSpec for_exit{.id = again.id, .name = again.name, .machine_id = again.machine_id, .bundle = again.bundle, .runtime_dir = again.runtime_dir};
+    const MachineSpec for_exit{.id = again.id,
+                               .name = again.name,
+                               .machine_id = again.machine_id,
+                               .bundle = again.bundle,
+                               .runtime_dir = again.runtime_dir};
     co_await context_.network.reattach(vm->record.id, vm->record.network);
     context_.addresses.track(vm->record);
     adopted = co_await driver->adopt(std::move(again), observe(vm));
     if (!adopted && adopted.error().code == ErrorCode::kNotFound) {
-      exit = co_await driver->exit_of(MachineSpec{.id = for_exit.id, .name = for_exit.name, .machine_id = for_exit.machine_id,
-                                                  .bundle = for_exit.bundle, .runtime_dir = for_exit.runtime_dir});
+      exit = co_await driver->exit_of(MachineSpec{.id = for_exit.id,
+                                                  .name = for_exit.name,
+                                                  .machine_id = for_exit.machine_id,
+                                                  .bundle = for_exit.bundle,
+                                                  .runtime_dir = for_exit.runtime_dir});
     }
   }
   StateChange change{VmState::kUnreachable, "unknown", adopted ? "" : adopted.error().detail, vm->record.status.process};

@@ -19,7 +19,8 @@ Result<Bytes> read_identifier(const std::string& path, const std::vector<std::fi
   const auto here = path_of(*opened);
   if (std::filesystem::is_directory(here, error)) return files::read(BundlePaths{here}.machine_identifier(), kLargestFile);
   // The descriptor names the checked file; reading by it does not look at the name again.
-  auto again = open_allowed(std::filesystem::path(path).parent_path().string(), roots.empty() ? std::vector<std::filesystem::path>{} : roots);
+  auto again = open_allowed(std::filesystem::path(path).parent_path().string(),
+                            roots.empty() ? std::vector<std::filesystem::path>{} : roots);
   if (!again) return std::unexpected(again.error());
   return files::read(path_of(*again) / std::filesystem::path(path).filename(), kLargestFile);
 }
@@ -28,7 +29,8 @@ Result<Bytes> read_identifier(const std::string& path, const std::vector<std::fi
 
 Task<Result<Bytes>> MachineIdService::load(std::string path, Caller caller) const {
   const bool is_own = caller.uid == context_.own_uid || caller.uid == 0;
-  if (!is_own && context_.allowed_roots.empty()) co_return fail(ErrorCode::kPathNotAllowed, "no roots are allowed for paths of other users", path);
+  if (!is_own && context_.allowed_roots.empty())
+    co_return fail(ErrorCode::kPathNotAllowed, "no roots are allowed for paths of other users", path);
   const auto roots = is_own ? std::vector<std::filesystem::path>{} : context_.allowed_roots;
   auto bytes = co_await blocking(context_.loop, [path, roots] { return read_identifier(path, roots); });
   co_return bytes;
@@ -79,14 +81,19 @@ Task<Result<MachineIdService::Added>> MachineIdService::add(NewMachineId request
   co_return Added{key, true};
 }
 
-Task<Result<void>> MachineIdService::patch(MachineIdKey key, PatchMachineId request, std::optional<std::uint64_t> revision, Caller caller) {
+Task<Result<void>> MachineIdService::patch(MachineIdKey key, PatchMachineId request, std::optional<std::uint64_t> revision,
+                                           Caller caller) {
   const auto found = context_.world.machine_ids.find(key);
-  if (found == context_.world.machine_ids.end()) co_return fail(ErrorCode::kNotFound, "the ledger has no machine identifier " + key.to_string(), key.to_string());
+  if (found == context_.world.machine_ids.end())
+    co_return fail(ErrorCode::kNotFound, "the ledger has no machine identifier " + key.to_string(), key.to_string());
   MachineIdRecord record = found->second;
   if (revision && *revision != record.revision)
-    co_return fail(ErrorCode::kPreconditionFailed, key.to_string() + " has revision " + std::to_string(record.revision) + ", not " + std::to_string(*revision), key.to_string());
+    co_return fail(ErrorCode::kPreconditionFailed,
+                   key.to_string() + " has revision " + std::to_string(record.revision) + ", not " + std::to_string(*revision),
+                   key.to_string());
   for (const auto& [value, field] : {std::pair{&request.hardware_uuid, "hardware_uuid"}})
-    if (*value && !(*value)->empty() && !Uuid::parse(**value)) co_return fail(ErrorCode::kInvalidValue, std::string(field) + " is not a UUID", field);
+    if (*value && !(*value)->empty() && !Uuid::parse(**value))
+      co_return fail(ErrorCode::kInvalidValue, std::string(field) + " is not a UUID", field);
   if (request.is_kept) record.is_kept = *request.is_kept;
   if (request.name) record.name = *request.name;
   if (request.serial_number) record.serial_number = *request.serial_number;
@@ -102,7 +109,8 @@ Task<Result<void>> MachineIdService::patch(MachineIdKey key, PatchMachineId requ
 
 Task<Result<void>> MachineIdService::remove(MachineIdKey key, Caller caller) {
   const auto found = context_.world.machine_ids.find(key);
-  if (found == context_.world.machine_ids.end()) co_return fail(ErrorCode::kNotFound, "the ledger has no machine identifier " + key.to_string(), key.to_string());
+  if (found == context_.world.machine_ids.end())
+    co_return fail(ErrorCode::kNotFound, "the ledger has no machine identifier " + key.to_string(), key.to_string());
   std::vector<std::string> ids, names;
   for (const VmHandle& vm : context_.world.carriers(key)) {
     ids.push_back(vm->record.id.to_string());
@@ -114,7 +122,8 @@ Task<Result<void>> MachineIdService::remove(MachineIdKey key, Caller caller) {
       names.push_back(vm->record.name);
     }
   if (!ids.empty())
-    co_return std::unexpected(Error{ErrorCode::kMachineIdCarried, key.to_string() + " is carried by " + std::to_string(ids.size()) + " VMs", key.to_string()}
+    co_return std::unexpected(Error{ErrorCode::kMachineIdCarried,
+                                    key.to_string() + " is carried by " + std::to_string(ids.size()) + " VMs", key.to_string()}
                                   .with("holders", std::move(ids))
                                   .with("holder_names", std::move(names)));
   Transaction transaction;

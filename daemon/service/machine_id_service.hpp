@@ -10,9 +10,9 @@
 namespace berth {
 
 struct NewMachineId {
-  std::optional<Guest> generate;    // exactly one of these three
+  std::optional<Guest> generate; // exactly one of these three
   std::optional<Bytes> data;
-  std::optional<std::string> path;  // a MachineIdentifier file, or a bundle that has one
+  std::optional<std::string> path; // a MachineIdentifier file, or a bundle that has one
   std::string name;
   bool is_kept = true;
 };

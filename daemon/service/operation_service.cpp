@@ -25,9 +25,11 @@ Result<void> OperationService::judge_free(const VmEntry& vm) {
   if (vm.is_gone) return fail(ErrorCode::kNotFound, "the VM has been deleted", vm.record.id.to_string());
   // Recovery holds a VM without an operation of its own, from the start until its process has been found again.
   if (vm.holder && vm.holder->id == OperationId{})
-    return fail(ErrorCode::kStarting, "the daemon has just started and looks for the process of " + vm.record.name, vm.record.id.to_string());
+    return fail(ErrorCode::kStarting, "the daemon has just started and looks for the process of " + vm.record.name,
+                vm.record.id.to_string());
   if (vm.holder)
-    return std::unexpected(Error{ErrorCode::kOperationInProgress, "operation " + vm.holder->id.to_string() + " is at work on " + vm.record.name,
+    return std::unexpected(Error{ErrorCode::kOperationInProgress,
+                                 "operation " + vm.holder->id.to_string() + " is at work on " + vm.record.name,
                                  vm.record.id.to_string()}
                                .with("operation", {vm.holder->id.to_string()}));
   return {};
@@ -70,7 +72,8 @@ VmRecord OperationService::changed(const VmEntry& vm, const StateChange& change,
 }
 
 Task<Result<void>> OperationService::begin(VmHandle vm, std::shared_ptr<OperationControl> control, OperationRecord operation,
-                                           std::optional<VmAction> action, std::optional<StateChange> change, Caller caller, Transaction extra) {
+                                           std::optional<VmAction> action, std::optional<StateChange> change, Caller caller,
+                                           Transaction extra) {
   controls_[operation.id] = control;
   Result<void> committed;
   {
@@ -78,7 +81,8 @@ Task<Result<void>> OperationService::begin(VmHandle vm, std::shared_ptr<Operatio
     const VmState before = vm->record.status.state;
     if (!is_holder(*vm, *control)) {
       controls_.erase(operation.id);
-      co_return fail(ErrorCode::kOperationInProgress, "a forced stop took " + vm->record.name + " over", vm->record.id.to_string());
+      co_return fail(ErrorCode::kOperationInProgress, "a forced stop took " + vm->record.name + " over",
+                     vm->record.id.to_string());
     }
     if (action && transition(before, *action).kind != Transition::Kind::kEnter) {
       controls_.erase(operation.id);
@@ -197,7 +201,8 @@ Task<Result<void>> OperationService::cancel(OperationId id) {
   const OperationHandle operation = context_.world.operation(id);
   if (!operation) co_return fail(ErrorCode::kNotFound, "there is no operation " + id.to_string(), id.to_string());
   if (is_finished(operation->record.state))
-    co_return fail(ErrorCode::kAlreadyFinished, "the operation has ended: " + std::string(to_string(operation->record.state)), id.to_string());
+    co_return fail(ErrorCode::kAlreadyFinished, "the operation has ended: " + std::string(to_string(operation->record.state)),
+                   id.to_string());
   if (operation->record.state == OperationState::kQueued) {
     co_await on_cancel_queued(id);
     co_return Result<void>{};

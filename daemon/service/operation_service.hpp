@@ -41,12 +41,13 @@ public:
   // Commits the intent: the operation and the VM's new state together, with what else belongs to it. On failure the VM
   // is let go and nothing has changed. With an `action` the table is asked again when the VM's mutex is held: a guest may
   // have ended by itself since the request was judged, and a forced stop may have taken the VM over.
-  Task<Result<void>> begin(VmHandle vm, std::shared_ptr<OperationControl> control, OperationRecord operation, std::optional<VmAction> action,
-                           std::optional<StateChange> change, Caller caller, Transaction extra = {});
+  Task<Result<void>> begin(VmHandle vm, std::shared_ptr<OperationControl> control, OperationRecord operation,
+                           std::optional<VmAction> action, std::optional<StateChange> change, Caller caller,
+                           Transaction extra = {});
   // The end: outcome and the VM's state together. When somebody took the VM over, only the operation is ended. A VM
   // whose process has ended meanwhile keeps the state that the end gave it.
-  Task<void> end(VmHandle vm, std::shared_ptr<OperationControl> control, Result<std::string> outcome, std::optional<StateChange> change,
-                 Transaction extra = {});
+  Task<void> end(VmHandle vm, std::shared_ptr<OperationControl> control, Result<std::string> outcome,
+                 std::optional<StateChange> change, Transaction extra = {});
   // For operations without a VM, and for those whose VM is deleted in the same transaction.
   Task<void> end_alone(OperationId operation, Result<std::string> outcome, Transaction extra = {});
 

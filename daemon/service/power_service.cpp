@@ -17,12 +17,14 @@ Error no_machine(const VmEntry& vm) {
   if (vm.is_ending || vm.record.status.state != VmState::kUnreachable)
     return Error{ErrorCode::kStateConflict, "the guest of " + vm.record.name + " has just ended", vm.record.id.to_string()}.with(
         "state", {std::string(to_string(vm.record.status.state))});
-  return Error{ErrorCode::kMachineUnreachable, "the process of " + vm.record.name + " cannot be reached", vm.record.id.to_string()};
+  return Error{ErrorCode::kMachineUnreachable, "the process of " + vm.record.name + " cannot be reached",
+               vm.record.id.to_string()};
 }
 
 // What was wanted may have come about by itself between judgement and commit: that is no refusal.
 Result<Accepted> not_begun(const VmEntry& vm, VmAction action, const Error& error) {
-  if (error.code == ErrorCode::kStateConflict && transition(vm.record.status.state, action).kind == Transition::Kind::kAlready) return Accepted{false, {}};
+  if (error.code == ErrorCode::kStateConflict && transition(vm.record.status.state, action).kind == Transition::Kind::kAlready)
+    return Accepted{false, {}};
   return std::unexpected(error);
 }
 
@@ -38,7 +40,8 @@ Task<Result<Accepted>> PowerService::simple(VmHandle vm, VmAction action, Operat
   const VmState state = vm->record.status.state;
   const auto verdict = transition(state, action);
   if (verdict.kind == Transition::Kind::kAlready) co_return Accepted{false, {}};
-  if (verdict.kind == Transition::Kind::kIllegal) co_return std::unexpected(state_conflict(state, action, vm->record.id.to_string()));
+  if (verdict.kind == Transition::Kind::kIllegal)
+    co_return std::unexpected(state_conflict(state, action, vm->record.id.to_string()));
   if (auto free = operations_.judge_free(*vm); !free) co_return std::unexpected(free.error());
   if (!vm->machine) co_return std::unexpected(no_machine(*vm));
   OperationRecord operation = operations_.make(kind, vm.get(), caller);
@@ -66,9 +69,10 @@ Task<void> PowerService::run_pause(VmHandle vm, std::shared_ptr<OperationControl
   if (done)
     co_await operations_.end(vm, control, vm->record.id.to_string(), StateChange{VmState::kPaused, "paused", {}, process});
   else
-    co_await operations_.end(vm, control, std::unexpected(done.error()),
-                             StateChange{done.error().code == ErrorCode::kMachineFailed ? VmState::kRunning : VmState::kUnreachable,
-                                         std::string(to_string(done.error().code)), done.error().detail, process});
+    co_await operations_.end(
+        vm, control, std::unexpected(done.error()),
+        StateChange{done.error().code == ErrorCode::kMachineFailed ? VmState::kRunning : VmState::kUnreachable,
+                    std::string(to_string(done.error().code)), done.error().detail, process});
 }
 
 Task<void> PowerService::run_resume(VmHandle vm, std::shared_ptr<OperationControl> control) {
@@ -77,9 +81,10 @@ Task<void> PowerService::run_resume(VmHandle vm, std::shared_ptr<OperationContro
   if (done)
     co_await operations_.end(vm, control, vm->record.id.to_string(), StateChange{VmState::kRunning, "resumed", {}, process});
   else
-    co_await operations_.end(vm, control, std::unexpected(done.error()),
-                             StateChange{done.error().code == ErrorCode::kMachineFailed ? VmState::kPaused : VmState::kUnreachable,
-                                         std::string(to_string(done.error().code)), done.error().detail, process});
+    co_await operations_.end(
+        vm, control, std::unexpected(done.error()),
+        StateChange{done.error().code == ErrorCode::kMachineFailed ? VmState::kPaused : VmState::kUnreachable,
+                    std::string(to_string(done.error().code)), done.error().detail, process});
 }
 
 Task<bool> PowerService::wait_until_inactive(VmHandle vm, Duration at_most) {
@@ -97,7 +102,8 @@ Task<Result<Accepted>> PowerService::stop(VmHandle vm, StopOptions options, Call
   const VmState state = vm->record.status.state;
   const auto verdict = transition(state, action);
   if (verdict.kind == Transition::Kind::kAlready) co_return Accepted{false, {}};
-  if (verdict.kind == Transition::Kind::kIllegal) co_return std::unexpected(state_conflict(state, action, vm->record.id.to_string()));
+  if (verdict.kind == Transition::Kind::kIllegal)
+    co_return std::unexpected(state_conflict(state, action, vm->record.id.to_string()));
   if (state == VmState::kUnreachable && !vm->machine) co_return std::unexpected(no_machine(*vm));
   OperationRecord operation = operations_.make(OperationKind::kStop, vm.get(), caller);
   operation.parameters = options.force ? "force" : "request";
@@ -111,7 +117,8 @@ Task<Result<Accepted>> PowerService::stop(VmHandle vm, StopOptions options, Call
     if (!held) co_return std::unexpected(held.error());
     control = *held;
   }
-  const StateChange change{VmState::kStopping, options.force ? "force_stop_requested" : "stop_requested", {}, vm->record.status.process};
+  const StateChange change{
+      VmState::kStopping, options.force ? "force_stop_requested" : "stop_requested", {}, vm->record.status.process};
   if (auto begun = co_await operations_.begin(vm, control, std::move(operation), action, change, std::move(caller)); !begun)
     co_return not_begun(*vm, action, begun.error());
   crash_point("stop.1_committed");
@@ -135,7 +142,8 @@ Task<Result<void>> PowerService::end_machine(VmHandle vm, std::shared_ptr<Operat
       static_cast<void>(co_await vm->machine->request_stop()); // one was delivered: a failure now changes nothing
     }
     if (control->is_cancelled) co_return fail(ErrorCode::kCancelled, "the stop was cancelled");
-    operations_.progress(control->id, 0.7, asked ? "the guest did not shut down in time: forcing" : "the guest cannot be asked: forcing");
+    operations_.progress(control->id, 0.7,
+                         asked ? "the guest did not shut down in time: forcing" : "the guest cannot be asked: forcing");
   }
   // A start on its way has no machine yet; it ends by itself when it sees that it was taken over, or gives one.
   const SteadyTime end = context_.loop.steady_now() + kGoneDeadline;
@@ -149,7 +157,8 @@ Task<Result<void>> PowerService::end_machine(VmHandle vm, std::shared_ptr<Operat
     crash_point("stop.3_process_gone");
   }
   if (!co_await wait_until_inactive(vm, kGoneDeadline))
-    co_return fail(ErrorCode::kDeadlineExceeded, "the process of " + vm->record.name + " does not end", vm->record.id.to_string());
+    co_return fail(ErrorCode::kDeadlineExceeded, "the process of " + vm->record.name + " does not end",
+                   vm->record.id.to_string());
   co_return Result<void>{};
 }
 
@@ -162,15 +171,17 @@ Task<void> PowerService::run_stop(VmHandle vm, std::shared_ptr<OperationControl>
   // Still there: running again in the books when the guest was only asked, unknown when force did not help.
   const bool is_unknown = ended.error().code != ErrorCode::kCancelled;
   co_await operations_.end(vm, control, std::unexpected(ended.error()),
-                           StateChange{is_unknown ? VmState::kUnreachable : VmState::kRunning, std::string(to_string(ended.error().code)),
-                                       ended.error().detail, vm->record.status.process});
+                           StateChange{is_unknown ? VmState::kUnreachable : VmState::kRunning,
+                                       std::string(to_string(ended.error().code)), ended.error().detail,
+                                       vm->record.status.process});
 }
 
 Task<Result<Accepted>> PowerService::suspend(VmHandle vm, Caller caller) {
   const VmState state = vm->record.status.state;
   const auto verdict = transition(state, VmAction::kSuspend);
   if (verdict.kind == Transition::Kind::kAlready) co_return Accepted{false, {}};
-  if (verdict.kind == Transition::Kind::kIllegal) co_return std::unexpected(state_conflict(state, VmAction::kSuspend, vm->record.id.to_string()));
+  if (verdict.kind == Transition::Kind::kIllegal)
+    co_return std::unexpected(state_conflict(state, VmAction::kSuspend, vm->record.id.to_string()));
   if (auto free = operations_.judge_free(*vm); !free) co_return std::unexpected(free.error());
   if (!vm->machine) co_return std::unexpected(no_machine(*vm));
   OperationRecord operation = operations_.make(OperationKind::kSuspend, vm.get(), caller);
@@ -178,7 +189,8 @@ Task<Result<Accepted>> PowerService::suspend(VmHandle vm, Caller caller) {
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
   const StateChange change{VmState::kSaving, "suspend_requested", {}, vm->record.status.process};
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kSuspend, change, std::move(caller)); !begun)
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kSuspend, change, std::move(caller));
+      !begun)
     co_return not_begun(*vm, VmAction::kSuspend, begun.error());
   crash_point("suspend.1_committed");
   context_.tasks.spawn("suspend " + vm->record.name, run_suspend(vm, *control, state == VmState::kRunning));
@@ -202,21 +214,24 @@ Task<void> PowerService::run_suspend(VmHandle vm, std::shared_ptr<OperationContr
   bool is_running = was_running;
   if (was_running && vm->machine) is_running = (co_await vm->machine->resume()).has_value();
   co_await operations_.end(vm, control, std::unexpected(done.error()),
-                           StateChange{is_running ? VmState::kRunning : VmState::kPaused, std::string(to_string(done.error().code)),
-                                       done.error().detail, vm->record.status.process});
+                           StateChange{is_running ? VmState::kRunning : VmState::kPaused,
+                                       std::string(to_string(done.error().code)), done.error().detail,
+                                       vm->record.status.process});
 }
 
 Task<Result<Accepted>> PowerService::restart(VmHandle vm, Duration deadline, Caller caller) {
   const VmState state = vm->record.status.state;
   const auto verdict = transition(state, VmAction::kRestart);
-  if (verdict.kind != Transition::Kind::kEnter) co_return std::unexpected(state_conflict(state, VmAction::kRestart, vm->record.id.to_string()));
+  if (verdict.kind != Transition::Kind::kEnter)
+    co_return std::unexpected(state_conflict(state, VmAction::kRestart, vm->record.id.to_string()));
   OperationRecord operation = operations_.make(OperationKind::kRestart, vm.get(), caller);
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
   vm->keeps_claim = true;
   const StateChange change{VmState::kStopping, "restart_requested", {}, vm->record.status.process};
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRestart, change, std::move(caller)); !begun) {
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRestart, change, std::move(caller));
+      !begun) {
     vm->keeps_claim = false;
     co_return std::unexpected(begun.error());
   }
@@ -270,8 +285,8 @@ Task<Result<bool>> PowerService::hold_still(VmHandle vm, std::shared_ptr<Operati
   if (!operations_.is_holder(*vm, *control)) co_return fail(ErrorCode::kCancelled, "a forced stop took over");
   if (!vm->machine) co_return std::unexpected(no_machine(*vm)); // its end has its own way into the books
   const StateChange change = paused ? StateChange{VmState::kPaused, "held_still", {}, vm->record.status.process}
-                                    : StateChange{VmState::kRunning, std::string(to_string(paused.error().code)), paused.error().detail,
-                                                  vm->record.status.process};
+                                    : StateChange{VmState::kRunning, std::string(to_string(paused.error().code)),
+                                                  paused.error().detail, vm->record.status.process};
   VmRecord record = OperationService::changed(*vm, change, context_.loop.now());
   Transaction transaction;
   transaction.events = {state_event(context_.ledger, record, vm->record.status.state)};
@@ -287,8 +302,8 @@ Task<void> PowerService::let_run(VmHandle vm, std::shared_ptr<OperationControl> 
   const auto lock = co_await vm->mutex.lock();
   if (!vm->machine || !operations_.is_holder(*vm, *control)) co_return;
   const StateChange change = resumed ? StateChange{VmState::kRunning, "resumed", {}, vm->record.status.process}
-                                     : StateChange{VmState::kUnreachable, std::string(to_string(resumed.error().code)), resumed.error().detail,
-                                                   vm->record.status.process};
+                                     : StateChange{VmState::kUnreachable, std::string(to_string(resumed.error().code)),
+                                                   resumed.error().detail, vm->record.status.process};
   VmRecord record = OperationService::changed(*vm, change, context_.loop.now());
   Transaction transaction;
   transaction.events = {state_event(context_.ledger, record, vm->record.status.state)};

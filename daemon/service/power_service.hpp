@@ -52,8 +52,8 @@ private:
   Claim claim_of(const VmRecord& vm) const;
   std::uint64_t available_memory() const;
   Task<Result<void>> check_bundle(VmHandle vm);
-  Task<Result<Accepted>> admit(VmHandle vm, StartOptions options, OperationRecord operation, std::shared_ptr<OperationControl> control,
-                               Caller caller);
+  Task<Result<Accepted>> admit(VmHandle vm, StartOptions options, OperationRecord operation,
+                               std::shared_ptr<OperationControl> control, Caller caller);
   Task<void> run_start(VmHandle vm, std::shared_ptr<OperationControl> control, StartOptions options);
   Task<void> run_queued(QueueEntry entry);
   Task<void> cancel_queued(OperationId operation);

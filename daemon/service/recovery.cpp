@@ -11,7 +11,9 @@ constexpr std::string_view kInterrupted = "the daemon ended during the operation
 
 constexpr std::string_view kHeldStill = "held_still"; // the reason that PowerService::hold_still gives
 
-bool needs_a_look(const VmRecord& vm) { return is_active(vm.status.state) || vm.status.state == VmState::kCreating || vm.status.operation; }
+bool needs_a_look(const VmRecord& vm) {
+  return is_active(vm.status.state) || vm.status.state == VmState::kCreating || vm.status.operation;
+}
 
 } // namespace
 
@@ -91,8 +93,10 @@ Task<void> Harbour::recover(VmHandle vm, std::shared_ptr<OperationControl> contr
     co_return;
   }
   const VmState before = vm->record.status.state;
-  const bool is_copying = operation && (operation->record.kind == OperationKind::kClone || operation->record.kind == OperationKind::kSnapshot);
-  const bool was_held_still = is_copying && (before == VmState::kPausing || (before == VmState::kPaused && vm->record.status.reason == kHeldStill));
+  const bool is_copying =
+      operation && (operation->record.kind == OperationKind::kClone || operation->record.kind == OperationKind::kSnapshot);
+  const bool was_held_still =
+      is_copying && (before == VmState::kPausing || (before == VmState::kPaused && vm->record.status.reason == kHeldStill));
   if (is_active(before)) co_await power_->adopt(vm);
   // A guest that was halted only for the time of a copy goes on.
   if (was_held_still && vm->record.status.state == VmState::kPaused) co_await power_->let_run(vm, control);

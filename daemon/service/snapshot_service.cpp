@@ -9,12 +9,13 @@ namespace berth {
 
 namespace {
 
-Result<void> copy_to(const BundlePaths& from, const std::filesystem::path& staging, const std::filesystem::path& target, bool with_saved_state,
-                     const disk::CloneControl& control) {
+Result<void> copy_to(const BundlePaths& from, const std::filesystem::path& staging, const std::filesystem::path& target,
+                     bool with_saved_state, const disk::CloneControl& control) {
   (void)files::remove_all(staging);
   if (auto made = files::make_directory(staging); !made) return made;
   if (auto made = files::make_directory(target.parent_path()); !made) return made;
-  const auto copied = copy_parts(from, BundlePaths{staging}, {.with_saved_state = with_saved_state, .with_identity = true}, control);
+  const auto copied =
+      copy_parts(from, BundlePaths{staging}, {.with_saved_state = with_saved_state, .with_identity = true}, control);
   Result<void> done;
   if (!copied) done = std::unexpected(copied.error());
   if (done) done = files::rename(staging, target);
@@ -51,21 +52,24 @@ std::filesystem::path SnapshotService::directory_of(const VmId& vm, const Snapsh
 Task<Result<Accepted>> SnapshotService::take(VmHandle vm, std::optional<std::string> name, Caller caller) {
   const VmState state = vm->record.status.state;
   const auto verdict = transition(state, VmAction::kSnapshot);
-  if (verdict.kind == Transition::Kind::kIllegal) co_return std::unexpected(state_conflict(state, VmAction::kSnapshot, vm->record.id.to_string()));
+  if (verdict.kind == Transition::Kind::kIllegal)
+    co_return std::unexpected(state_conflict(state, VmAction::kSnapshot, vm->record.id.to_string()));
   if (auto free = operations_.judge_free(*vm); !free) co_return std::unexpected(free.error());
   if (state == VmState::kRunning && !vm->machine)
     co_return fail(ErrorCode::kStateConflict, "the guest of " + vm->record.name + " has just ended", vm->record.id.to_string());
   OperationRecord operation = operations_.make(OperationKind::kSnapshot, vm.get(), caller);
   const OperationId id = operation.id;
   if (!name) name = "snapshot-" + std::to_string(context_.world.snapshots_of(vm->record.id).size() + 1);
-  if (!is_valid_vm_name(*name)) co_return fail(ErrorCode::kInvalidValue, "a snapshot's name follows the rule of VM names", "name");
+  if (!is_valid_vm_name(*name))
+    co_return fail(ErrorCode::kInvalidValue, "a snapshot's name follows the rule of VM names", "name");
   for (const SnapshotRecord* other : context_.world.snapshots_of(vm->record.id))
     if (other->name == *name) co_return fail(ErrorCode::kNameInUse, vm->record.name + " has a snapshot named " + *name, *name);
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
   std::optional<StateChange> change;
   if (verdict.next != state) change = StateChange{verdict.next, "snapshot_requested", {}, vm->record.status.process};
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kSnapshot, change, std::move(caller)); !begun)
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kSnapshot, change, std::move(caller));
+      !begun)
     co_return std::unexpected(begun.error());
   crash_point("snapshot.1_committed");
   context_.tasks.spawn("snapshot of " + vm->record.name, run_take(vm, *control, *name));
@@ -83,10 +87,10 @@ Task<Result<SnapshotRecord>> SnapshotService::copy(VmHandle vm, std::shared_ptr<
   record.machine_id = vm->record.machine_id;
   record.created_at = context_.loop.now();
   const auto copied = co_await blocking(
-      context_.loop, [from = BundlePaths{context_.paths.bundle(record.vm)}, staging = context_.paths.staging() / record.id.to_string(),
-                      target = directory_of(record.vm, record.id), with_state = record.has_saved_state, control] {
-        return copy_to(from, staging, target, with_state, {.progress = {}, .is_cancelled = &control->is_cancelled});
-      });
+      context_.loop,
+      [from = BundlePaths{context_.paths.bundle(record.vm)}, staging = context_.paths.staging() / record.id.to_string(),
+       target = directory_of(record.vm, record.id), with_state = record.has_saved_state,
+       control] { return copy_to(from, staging, target, with_state, {.progress = {}, .is_cancelled = &control->is_cancelled}); });
   if (!copied) co_return std::unexpected(copied.error());
   co_return record;
 }
@@ -131,16 +135,21 @@ Task<Result<Accepted>> SnapshotService::revert(VmHandle vm, SnapshotId snapshot,
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRevert, std::nullopt, std::move(caller)); !begun)
+  if (auto begun =
+          co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRevert, std::nullopt, std::move(caller));
+      !begun)
     co_return std::unexpected(begun.error());
   crash_point("revert.1_committed");
   context_.tasks.spawn("revert " + vm->record.name, run_revert(vm, *control, snapshot, with_safety));
   co_return Accepted{true, id};
 }
 
-Task<void> SnapshotService::run_revert(VmHandle vm, std::shared_ptr<OperationControl> control, SnapshotId snapshot, bool with_safety) {
+Task<void> SnapshotService::run_revert(VmHandle vm, std::shared_ptr<OperationControl> control, SnapshotId snapshot,
+                                       bool with_safety) {
   if (with_safety) {
-    auto taken = co_await copy(vm, control, "before-" + snapshot.to_string().substr(0, 8) + "-" + std::to_string(context_.loop.now().time_since_epoch().count()));
+    auto taken = co_await copy(vm, control,
+                               "before-" + snapshot.to_string().substr(0, 8) + "-" +
+                                   std::to_string(context_.loop.now().time_since_epoch().count()));
     if (!taken) {
       co_await operations_.end(vm, control, std::unexpected(taken.error()), std::nullopt);
       co_return;
@@ -160,14 +169,15 @@ Task<void> SnapshotService::finish_revert(VmHandle vm, std::shared_ptr<Operation
     co_return;
   }
   const SnapshotRecord record = found->second;
-  const auto done = co_await blocking(context_.loop, [from = BundlePaths{directory_of(record.vm, record.id)}, to = BundlePaths{context_.paths.bundle(record.vm)},
-                                                      staging = context_.paths.staging() / ("revert-" + record.vm.to_string())] {
-    return put_back(from, to, staging);
-  });
+  const auto done = co_await blocking(
+      context_.loop,
+      [from = BundlePaths{directory_of(record.vm, record.id)}, to = BundlePaths{context_.paths.bundle(record.vm)},
+       staging = context_.paths.staging() / ("revert-" + record.vm.to_string())] { return put_back(from, to, staging); });
   if (!done) {
     // The disk may be half of each: nobody may start it before the revert has been done again.
-    co_await operations_.end(vm, control, std::unexpected(done.error()),
-                             StateChange{VmState::kQuarantined, std::string(to_string(done.error().code)), done.error().detail, {}});
+    co_await operations_.end(
+        vm, control, std::unexpected(done.error()),
+        StateChange{VmState::kQuarantined, std::string(to_string(done.error().code)), done.error().detail, {}});
     co_return;
   }
   {
@@ -194,7 +204,8 @@ Task<Result<Accepted>> SnapshotService::remove(VmHandle vm, SnapshotId snapshot,
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::nullopt, std::move(caller)); !begun)
+  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::nullopt, std::move(caller));
+      !begun)
     co_return std::unexpected(begun.error());
   context_.tasks.spawn("delete a snapshot of " + vm->record.name, run_remove(vm, *control, snapshot));
   co_return Accepted{true, id};

@@ -37,23 +37,25 @@ std::uint64_t PowerService::available_memory() const { return context_.host.avai
 Task<Result<void>> PowerService::check_bundle(VmHandle vm) {
   const auto ledger = context_.world.machine_ids.find(vm->record.machine_id);
   if (ledger == context_.world.machine_ids.end())
-    co_return fail(ErrorCode::kMachineIdAltered, "the ledger has no machine identifier " + vm->record.machine_id.to_string(), vm->record.id.to_string());
+    co_return fail(ErrorCode::kMachineIdAltered, "the ledger has no machine identifier " + vm->record.machine_id.to_string(),
+                   vm->record.id.to_string());
   struct Found {
     IdentityState identity;
     std::optional<std::string> damage;
   };
-  const auto found = co_await blocking(context_.loop, [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, data = ledger->second.data,
-                                                       record = vm->record] {
-    return Found{check_identity(paths, data), find_damage(paths, record)};
-  });
+  const auto found = co_await blocking(
+      context_.loop, [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, data = ledger->second.data,
+                      record = vm->record] { return Found{check_identity(paths, data), find_damage(paths, record)}; });
   if (found.damage) co_return fail(ErrorCode::kBundleInvalid, *found.damage, vm->record.id.to_string());
   switch (found.identity) {
     case IdentityState::kIntact: co_return Result<void>{};
     case IdentityState::kAltered:
-      co_return fail(ErrorCode::kMachineIdAltered, "MachineIdentifier in the bundle of " + vm->record.name + " is not the ledger's; repair puts it back",
+      co_return fail(ErrorCode::kMachineIdAltered,
+                     "MachineIdentifier in the bundle of " + vm->record.name + " is not the ledger's; repair puts it back",
                      vm->record.id.to_string());
     case IdentityState::kMissing:
-      co_return fail(ErrorCode::kMachineIdAltered, "MachineIdentifier in the bundle of " + vm->record.name + " is missing; repair puts it back",
+      co_return fail(ErrorCode::kMachineIdAltered,
+                     "MachineIdentifier in the bundle of " + vm->record.name + " is missing; repair puts it back",
                      vm->record.id.to_string());
   }
   co_return Result<void>{};
@@ -67,9 +69,11 @@ Task<Result<Accepted>> PowerService::start(VmHandle vm, StartOptions options, Ca
   if (options.recovery && vm->record.guest != Guest::kMacos)
     co_return fail(ErrorCode::kUnsupported, "only macOS guests have a recovery system", vm->record.id.to_string());
   if (vm->record.boot.kind == BootKind::kNone)
-    co_return fail(ErrorCode::kNothingToBoot, vm->record.name + " has nothing to boot: give it a kernel, or a disk with firmware", vm->record.id.to_string());
+    co_return fail(ErrorCode::kNothingToBoot, vm->record.name + " has nothing to boot: give it a kernel, or a disk with firmware",
+                   vm->record.id.to_string());
   const MachineDriver* driver = context_.driver(vm->record.driver);
-  if (!driver) co_return fail(ErrorCode::kDriverUnavailable, "this host has no driver " + vm->record.driver, vm->record.id.to_string());
+  if (!driver)
+    co_return fail(ErrorCode::kDriverUnavailable, "this host has no driver " + vm->record.driver, vm->record.id.to_string());
   if (auto valid = driver->validate(vm->record); !valid) co_return std::unexpected(valid.error());
 
   OperationRecord operation = operations_.make(OperationKind::kStart, vm.get(), caller);
@@ -88,8 +92,8 @@ Task<Result<Accepted>> PowerService::start(VmHandle vm, StartOptions options, Ca
 }
 
 // One step on the core thread up to the commit: nothing can come between the check and the claim.
-Task<Result<Accepted>> PowerService::admit(VmHandle vm, StartOptions options, OperationRecord operation, std::shared_ptr<OperationControl> control,
-                                           Caller caller) {
+Task<Result<Accepted>> PowerService::admit(VmHandle vm, StartOptions options, OperationRecord operation,
+                                           std::shared_ptr<OperationControl> control, Caller caller) {
   Admission& admission = context_.world.admission;
   Transaction extra;
   Claim claim = claim_of(vm->record);
@@ -124,7 +128,8 @@ Task<Result<Accepted>> PowerService::admit(VmHandle vm, StartOptions options, Op
     record.status.operation = id;
     extra.writes.emplace_back(std::move(record));
   }
-  const auto begun = co_await operations_.begin(vm, control, std::move(operation), VmAction::kStart, change, std::move(caller), std::move(extra));
+  const auto begun = co_await operations_.begin(vm, control, std::move(operation), VmAction::kStart, change, std::move(caller),
+                                                std::move(extra));
   if (!begun) {
     if (claimed) admission.release(vm->record.id);
     start_ready();
@@ -136,7 +141,8 @@ Task<Result<Accepted>> PowerService::admit(VmHandle vm, StartOptions options, Op
   } else {
     // Into the queue after the commit: whoever takes it out must find the operation in the ledger.
     if (auto queued = admission.enqueue(id, claim, context_.loop.now()); !queued)
-      context_.tasks.spawn("refuse " + vm->record.name, operations_.end(vm, control, std::unexpected(queued.error()), std::nullopt));
+      context_.tasks.spawn("refuse " + vm->record.name,
+                           operations_.end(vm, control, std::unexpected(queued.error()), std::nullopt));
     start_ready();
   }
   co_return Accepted{true, id};
@@ -157,10 +163,12 @@ Result<MachineSpec> PowerService::make_spec(const VmEntry& vm, bool is_restoring
   spec.boot = record.boot;
   spec.display = record.display;
   spec.network = {record.network, {}, record.mac_address};
-  for (const auto& [id, file] : {std::pair{&record.boot.kernel, &spec.kernel}, std::pair{&record.boot.initramfs, &spec.initramfs}}) {
+  for (const auto& [id, file] :
+       {std::pair{&record.boot.kernel, &spec.kernel}, std::pair{&record.boot.initramfs, &spec.initramfs}}) {
     if (id->empty()) continue;
     if (!context_.world.images.contains(*id))
-      return fail(ErrorCode::kNothingToBoot, "image " + *id + " that " + record.name + " boots from is not here", record.id.to_string());
+      return fail(ErrorCode::kNothingToBoot, "image " + *id + " that " + record.name + " boots from is not here",
+                  record.id.to_string());
     *file = context_.paths.image(*id);
   }
   if (is_restoring) spec.restore_from = BundlePaths{spec.bundle}.saved_state();
@@ -170,10 +178,11 @@ Result<MachineSpec> PowerService::make_spec(const VmEntry& vm, bool is_restoring
 Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring) {
   auto spec = make_spec(*vm, is_restoring);
   if (!spec) co_return std::unexpected(spec.error());
-  auto lock = co_await blocking(context_.loop, [&locks = context_.locks, key = vm->record.machine_id, runtime = spec->runtime_dir]() -> Result<UniqueFd> {
-    if (auto made = files::make_directory(runtime); !made) return std::unexpected(made.error());
-    return locks.lock(key);
-  });
+  auto lock = co_await blocking(
+      context_.loop, [&locks = context_.locks, key = vm->record.machine_id, runtime = spec->runtime_dir]() -> Result<UniqueFd> {
+        if (auto made = files::make_directory(runtime); !made) return std::unexpected(made.error());
+        return locks.lock(key);
+      });
   if (!lock) co_return std::unexpected(lock.error());
   spec->inherited.push_back(std::move(*lock));
   auto attached = co_await context_.network.attach(vm->record.id, vm->record.network);
@@ -192,7 +201,8 @@ Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring) {
   }
   crash_point("start.3_process_runs");
   vm->machine = std::move(*machine);
-  if (vm->early_exit) context_.tasks.spawn("end of " + vm->record.name, handle_exit(vm, *std::exchange(vm->early_exit, std::nullopt)));
+  if (vm->early_exit)
+    context_.tasks.spawn("end of " + vm->record.name, handle_exit(vm, *std::exchange(vm->early_exit, std::nullopt)));
   vm->changed.notify();
   co_return Result<void>{};
 }
@@ -200,7 +210,8 @@ Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring) {
 Task<void> PowerService::run_start(VmHandle vm, std::shared_ptr<OperationControl> control, StartOptions options) {
   const bool is_restoring = vm->record.status.state == VmState::kRestoring;
   const auto saved_state = BundlePaths{context_.paths.bundle(vm->record.id)}.saved_state();
-  if (options.discard_saved_state) (void)co_await blocking(context_.loop, [saved_state] { return files::remove_all(saved_state); });
+  if (options.discard_saved_state)
+    (void)co_await blocking(context_.loop, [saved_state] { return files::remove_all(saved_state); });
   if (control->is_cancelled) {
     co_await start_failed(vm, control, options, Error{ErrorCode::kCancelled, "the start was cancelled"});
     co_return;
@@ -243,7 +254,8 @@ Task<void> PowerService::start_failed(VmHandle vm, std::shared_ptr<OperationCont
       ++queued.revision;
       VmRecord record = OperationService::changed(*vm, {rest, "queued", error.detail, {}}, context_.loop.now());
       Transaction transaction;
-      transaction.events = {state_event(context_.ledger, record, vm->record.status.state), operation_event(context_.ledger, queued)};
+      transaction.events = {state_event(context_.ledger, record, vm->record.status.state),
+                            operation_event(context_.ledger, queued)};
       const Timestamp since = queued.created_at;
       transaction.writes = {std::move(record), std::move(queued)};
       co_await context_.ledger.record(std::move(transaction));
@@ -283,7 +295,8 @@ Task<void> PowerService::run_queued(QueueEntry entry) {
   const OperationHandle operation = context_.world.operation(entry.operation);
   if (!vm || !operation || !vm->holder || vm->holder->id != entry.operation) {
     context_.world.admission.release(entry.claim.vm);
-    if (operation) co_await operations_.end_alone(entry.operation, fail(ErrorCode::kCancelled, "the VM is not held for this start any more"));
+    if (operation)
+      co_await operations_.end_alone(entry.operation, fail(ErrorCode::kCancelled, "the VM is not held for this start any more"));
     co_return;
   }
   const auto control = vm->holder;
@@ -298,7 +311,8 @@ Task<void> PowerService::run_queued(QueueEntry entry) {
     ++running.revision;
     VmRecord record = OperationService::changed(*vm, starting(is_restoring), context_.loop.now());
     Transaction transaction;
-    transaction.events = {state_event(context_.ledger, record, vm->record.status.state), operation_event(context_.ledger, running)};
+    transaction.events = {state_event(context_.ledger, record, vm->record.status.state),
+                          operation_event(context_.ledger, running)};
     transaction.writes = {std::move(record), std::move(running)};
     co_await context_.ledger.record(std::move(transaction));
   }
@@ -314,16 +328,20 @@ Task<void> PowerService::cancel_queued(OperationId id) {
   const OperationHandle operation = context_.world.operation(id);
   if (!operation || !operation->record.vm || !context_.world.admission.cancel(id)) co_return;
   const VmHandle vm = context_.world.vm(*operation->record.vm);
-  if (vm && vm->holder) co_await operations_.end(vm, vm->holder, fail(ErrorCode::kCancelled, "the queued start was cancelled"), std::nullopt);
+  if (vm && vm->holder)
+    co_await operations_.end(vm, vm->holder, fail(ErrorCode::kCancelled, "the queued start was cancelled"), std::nullopt);
   start_ready();
 }
 
 Task<void> PowerService::autostart() {
   std::vector<VmHandle> wanted;
   for (const auto& [name, vm] : context_.world.vms_by_name)
-    if (vm->record.autostart && (vm->record.status.state == VmState::kStopped || vm->record.status.state == VmState::kSuspended)) wanted.push_back(vm);
+    if (vm->record.autostart && (vm->record.status.state == VmState::kStopped || vm->record.status.state == VmState::kSuspended))
+      wanted.push_back(vm);
   std::ranges::sort(wanted, [](const VmHandle& left, const VmHandle& right) {
-    const auto order = [](const VmHandle& vm) { return std::tuple(-vm->record.autostart_priority, std::string_view(vm->record.name)); };
+    const auto order = [](const VmHandle& vm) {
+      return std::tuple(-vm->record.autostart_priority, std::string_view(vm->record.name));
+    };
     return order(left) < order(right);
   });
   for (const VmHandle& vm : wanted) {

@@ -42,13 +42,18 @@ Result<void> VmService::judge_images(const BootSpec& boot, const std::optional<s
     const auto image = context_.world.images.find(id);
     if (image == context_.world.images.end()) return fail(ErrorCode::kInvalidValue, "there is no image " + id, id);
     if (image->second.kind != kind)
-      return fail(ErrorCode::kInvalidValue, "image " + id + " is of kind " + std::string(to_string(image->second.kind)) + ", not " + std::string(to_string(kind)), id);
+      return fail(ErrorCode::kInvalidValue,
+                  "image " + id + " is of kind " + std::string(to_string(image->second.kind)) + ", not " +
+                      std::string(to_string(kind)),
+                  id);
     return {};
   };
   if (auto kernel = check(boot.kernel, ImageKind::kKernel); !kernel) return kernel;
   if (auto initramfs = check(boot.initramfs, ImageKind::kInitramfs); !initramfs) return initramfs;
-  if (boot.kind == BootKind::kKernel && boot.kernel.empty()) return fail(ErrorCode::kInvalidValue, "boot of kind kernel needs a kernel", "boot.kernel");
-  if (boot.command_line.size() > 2047) return fail(ErrorCode::kInvalidValue, "the command line is longer than 2047 characters", "boot.command_line");
+  if (boot.kind == BootKind::kKernel && boot.kernel.empty())
+    return fail(ErrorCode::kInvalidValue, "boot of kind kernel needs a kernel", "boot.kernel");
+  if (boot.command_line.size() > 2047)
+    return fail(ErrorCode::kInvalidValue, "the command line is longer than 2047 characters", "boot.command_line");
   if (std::ranges::any_of(boot.command_line, [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
     return fail(ErrorCode::kInvalidValue, "the command line has control characters", "boot.command_line");
   return disk_image ? check(*disk_image, ImageKind::kDisk) : Result<void>{};
@@ -56,8 +61,10 @@ Result<void> VmService::judge_images(const BootSpec& boot, const std::optional<s
 
 Result<VmRecord> VmService::judge(const CreateVm& request) const {
   if (!is_valid_vm_name(request.name))
-    return fail(ErrorCode::kInvalidValue, "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
-  if (auto sized = judge_size(request.cpu_count, request.memory_bytes, request.disk_bytes); !sized) return std::unexpected(sized.error());
+    return fail(ErrorCode::kInvalidValue,
+                "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
+  if (auto sized = judge_size(request.cpu_count, request.memory_bytes, request.disk_bytes); !sized)
+    return std::unexpected(sized.error());
   if (auto images = judge_images(request.boot, request.disk_image); !images) return std::unexpected(images.error());
   if (request.boot.kind == BootKind::kMacos && request.guest != Guest::kMacos)
     return fail(ErrorCode::kInvalidValue, "boot of kind macos is for macOS guests", "boot.kind");
@@ -66,7 +73,8 @@ Result<VmRecord> VmService::judge(const CreateVm& request) const {
   if (request.disk_image) {
     const auto image_bytes = context_.world.images.at(*request.disk_image).size_bytes;
     if (vm.disk_bytes == 0) vm.disk_bytes = (image_bytes + disk::kSectorBytes - 1) / disk::kSectorBytes * disk::kSectorBytes;
-    if (vm.disk_bytes < image_bytes) return fail(ErrorCode::kInvalidValue, "disk_bytes is smaller than the disk image", "disk_bytes");
+    if (vm.disk_bytes < image_bytes)
+      return fail(ErrorCode::kInvalidValue, "disk_bytes is smaller than the disk image", "disk_bytes");
   }
   for (const auto& driver : context_.drivers) {
     const auto facts = driver->facts();
@@ -76,7 +84,8 @@ Result<VmRecord> VmService::judge(const CreateVm& request) const {
     break;
   }
   if (vm.driver.empty())
-    return fail(ErrorCode::kDriverUnavailable, "this host has no driver for " + std::string(to_string(request.guest)) + " guests");
+    return fail(ErrorCode::kDriverUnavailable,
+                "this host has no driver for " + std::string(to_string(request.guest)) + " guests");
   vm.id = VmId{Uuid::from_random(context_.random())};
   vm.name = request.name;
   vm.guest = request.guest;
@@ -125,7 +134,8 @@ disk::CloneControl VmService::control_of(std::shared_ptr<OperationControl> contr
   result.is_cancelled = &control->is_cancelled;
   // From the pool: told on the core thread, ten steps at most.
   auto last = std::make_shared<int>(-1);
-  result.progress = [&loop = context_.loop, &operations = operations_, control, step = std::move(step), last](std::uint64_t done, std::uint64_t total) {
+  result.progress = [&loop = context_.loop, &operations = operations_, control, step = std::move(step),
+                     last](std::uint64_t done, std::uint64_t total) {
     const int tenth = total == 0 ? 10 : static_cast<int>(done * 10 / total);
     if (tenth == *last) return;
     *last = tenth;
@@ -147,11 +157,12 @@ Task<Result<Accepted>> VmService::create(CreateVm request, Caller caller) {
   NewBundle bundle{*record, identity->data, std::nullopt};
   if (request.disk_image) bundle.disk_image = context_.paths.image(*request.disk_image);
   OperationRecord operation = operations_.make(OperationKind::kCreate, nullptr, caller);
-  co_return co_await begin_new(*record, *identity, std::move(operation), std::move(caller),
-                               [bundle = std::move(bundle)](const std::filesystem::path& staging, const disk::CloneControl& control) {
-                                 return build_bundle(staging, bundle, control);
-                               },
-                               nullptr);
+  co_return co_await begin_new(
+      *record, *identity, std::move(operation), std::move(caller),
+      [bundle = std::move(bundle)](const std::filesystem::path& staging, const disk::CloneControl& control) {
+        return build_bundle(staging, bundle, control);
+      },
+      nullptr);
 }
 
 // The source of a clone as it is while it is copied: held, and on its way to a halt when it runs.
@@ -159,20 +170,23 @@ VmRecord VmService::busy_source(const VmEntry& source, OperationId operation, Tr
   const VmState before = source.record.status.state;
   const auto verdict = transition(before, VmAction::kClone);
   VmRecord busy = source.record;
-  if (verdict.next != before) busy = OperationService::changed(source, {verdict.next, "clone_requested", {}, busy.status.process}, context_.loop.now());
-  else ++busy.revision;
+  if (verdict.next != before)
+    busy = OperationService::changed(source, {verdict.next, "clone_requested", {}, busy.status.process}, context_.loop.now());
+  else
+    ++busy.revision;
   busy.status.operation = operation;
   if (verdict.next != before) transaction.events.push_back(state_event(context_.ledger, busy, before));
   return busy;
 }
 
 // The caller keeps the name reserved until this returns.
-Task<Result<Accepted>> VmService::begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller, Build build,
-                                            VmHandle source) {
+Task<Result<Accepted>> VmService::begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller,
+                                            Build build, VmHandle source) {
   const auto free = files::free_bytes(context_.paths.vms());
   if (!free) co_return std::unexpected(free.error());
   if (*free < kRoomForBundle)
-    co_return fail(ErrorCode::kInsufficientDisk, "only " + std::to_string(*free) + " bytes are free beneath " + context_.paths.vms().string());
+    co_return fail(ErrorCode::kInsufficientDisk,
+                   "only " + std::to_string(*free) + " bytes are free beneath " + context_.paths.vms().string());
   std::shared_ptr<OperationControl> of_source;
   if (source) {
     auto held = operations_.hold(*source, operation);
@@ -213,7 +227,8 @@ Task<Result<Accepted>> VmService::begin_new(VmRecord record, MachineIdRecord ide
       }
       extra.writes.emplace_back(busy_source(*source, id, extra));
     }
-    begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::nullopt, std::move(caller), std::move(extra));
+    begun = co_await operations_.begin(vm, *control, std::move(operation), std::nullopt, std::nullopt, std::move(caller),
+                                       std::move(extra));
   }
   context_.world.nascent.erase(record.id);
   if (!begun) {
@@ -233,18 +248,19 @@ Task<void> VmService::run_new(VmHandle vm, std::shared_ptr<OperationControl> con
   if (source) was_held_still = co_await power_.hold_still(source, of_source);
   if (!was_held_still) built = std::unexpected(was_held_still.error());
   if (built) {
-    built = co_await blocking(context_.loop, [build, staging = context_.paths.staging() / id.to_string(), bundle = context_.paths.bundle(id),
-                                              control = control_of(control, "copying the disk")]() -> Result<void> {
-      crash_point("create.2_before_staging");
-      if (auto filled = build(staging, control); !filled) return filled;
-      crash_point("create.3_staged");
-      if (auto renamed = files::rename(staging, bundle); !renamed) {
-        (void)files::remove_all(staging);
-        return renamed;
-      }
-      crash_point("create.4_renamed");
-      return {};
-    });
+    built = co_await blocking(context_.loop,
+                              [build, staging = context_.paths.staging() / id.to_string(), bundle = context_.paths.bundle(id),
+                               control = control_of(control, "copying the disk")]() -> Result<void> {
+                                crash_point("create.2_before_staging");
+                                if (auto filled = build(staging, control); !filled) return filled;
+                                crash_point("create.3_staged");
+                                if (auto renamed = files::rename(staging, bundle); !renamed) {
+                                  (void)files::remove_all(staging);
+                                  return renamed;
+                                }
+                                crash_point("create.4_renamed");
+                                return {};
+                              });
   }
   if (source) {
     if (was_held_still && *was_held_still) co_await power_.let_run(source, of_source);
@@ -302,7 +318,9 @@ Task<Result<Accepted>> VmService::remove(VmHandle vm, Caller caller) {
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kDelete, std::nullopt, std::move(caller)); !begun)
+  if (auto begun =
+          co_await operations_.begin(vm, *control, std::move(operation), VmAction::kDelete, std::nullopt, std::move(caller));
+      !begun)
     co_return std::unexpected(begun.error());
   crash_point("delete.1_committed");
   context_.tasks.spawn("delete " + vm->record.name, run_remove(vm, *control));
@@ -318,13 +336,14 @@ Task<void> VmService::run_remove(VmHandle vm, std::shared_ptr<OperationControl> 
 Task<void> VmService::finish_remove(VmHandle vm, OperationId operation) {
   const VmId id = vm->record.id;
   const auto trash = context_.paths.staging() / ("deleted-" + id.to_string());
-  const auto moved = co_await blocking(context_.loop, [bundle = context_.paths.bundle(id), trash, runtime = context_.paths.runtime(id)]() -> Result<void> {
-    std::error_code error;
-    if (std::filesystem::exists(std::filesystem::symlink_status(bundle, error)))
-      if (auto renamed = files::rename(bundle, trash); !renamed) return renamed;
-    crash_point("delete.2_renamed");
-    return files::remove_all(runtime);
-  });
+  const auto moved = co_await blocking(
+      context_.loop, [bundle = context_.paths.bundle(id), trash, runtime = context_.paths.runtime(id)]() -> Result<void> {
+        std::error_code error;
+        if (std::filesystem::exists(std::filesystem::symlink_status(bundle, error)))
+          if (auto renamed = files::rename(bundle, trash); !renamed) return renamed;
+        crash_point("delete.2_renamed");
+        return files::remove_all(runtime);
+      });
   {
     const auto lock = co_await vm->mutex.lock();
     if (!moved) {
@@ -347,7 +366,8 @@ Task<void> VmService::roll_back_create(VmHandle vm, OperationId operation) {
   const VmId id = vm->record.id;
   (void)co_await blocking(context_.loop, [bundle = context_.paths.bundle(id)] { return files::remove_all(bundle); });
   const auto lock = co_await vm->mutex.lock();
-  co_await operations_.end_alone(operation, fail(ErrorCode::kInterrupted, "the daemon ended while " + vm->record.name + " was being made"),
+  co_await operations_.end_alone(operation,
+                                 fail(ErrorCode::kInterrupted, "the daemon ended while " + vm->record.name + " was being made"),
                                  removal_of(vm->record));
 }
 
@@ -355,14 +375,17 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   const auto lock = co_await vm->mutex.lock();
   if (vm->is_gone) co_return fail(ErrorCode::kNotFound, "the VM has been deleted", vm->record.id.to_string());
   if (revision && *revision != vm->record.revision)
-    co_return fail(ErrorCode::kPreconditionFailed, vm->record.name + " has revision " + std::to_string(vm->record.revision) + ", not " + std::to_string(*revision),
+    co_return fail(ErrorCode::kPreconditionFailed,
+                   vm->record.name + " has revision " + std::to_string(vm->record.revision) + ", not " +
+                       std::to_string(*revision),
                    vm->record.id.to_string());
   VmRecord record = vm->record;
-  const bool reconfigures = request.cpu_count || request.memory_bytes || request.disk_bytes || request.boot || request.display || request.network ||
-                            request.mac_address;
+  const bool reconfigures = request.cpu_count || request.memory_bytes || request.disk_bytes || request.boot || request.display ||
+                            request.network || request.mac_address;
   if (reconfigures || request.name) {
     if (vm->holder)
-      co_return std::unexpected(Error{ErrorCode::kOperationInProgress, "operation " + vm->holder->id.to_string() + " is at work on " + record.name,
+      co_return std::unexpected(Error{ErrorCode::kOperationInProgress,
+                                      "operation " + vm->holder->id.to_string() + " is at work on " + record.name,
                                       record.id.to_string()}
                                     .with("operation", {vm->holder->id.to_string()}));
   }
@@ -388,7 +411,9 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   std::optional<NameReservation> reservation;
   if (request.name && *request.name != record.name) {
     if (!is_valid_vm_name(*request.name))
-      co_return fail(ErrorCode::kInvalidValue, "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
+      co_return fail(ErrorCode::kInvalidValue,
+                     "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID",
+                     "name");
     if (!context_.world.is_name_free(*request.name)) co_return std::unexpected(name_in_use(*request.name, context_.world));
     reservation.emplace(context_.world, *request.name);
     record.name = *request.name;
@@ -402,9 +427,10 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   }
   if (request.disk_bytes && *request.disk_bytes > vm->record.disk_bytes) {
     const bool has_disk = vm->record.disk_bytes > 0;
-    const auto grown = co_await blocking(context_.loop, [file = BundlePaths{context_.paths.bundle(record.id)}.disk(), bytes = *request.disk_bytes, has_disk] {
-      return has_disk ? disk::grow(file, bytes) : disk::create(file, bytes);
-    });
+    const auto grown = co_await blocking(
+        context_.loop, [file = BundlePaths{context_.paths.bundle(record.id)}.disk(), bytes = *request.disk_bytes, has_disk] {
+          return has_disk ? disk::grow(file, bytes) : disk::create(file, bytes);
+        });
     if (!grown) co_return grown;
   }
   const auto identity = context_.world.machine_ids.find(record.machine_id);
@@ -417,9 +443,10 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   auto committed = co_await context_.ledger.commit(std::move(transaction));
   // berth.json follows the ledger; when it cannot, the ledger still is the truth.
   if (committed && !data.empty())
-    (void)co_await blocking(context_.loop, [file = BundlePaths{context_.paths.bundle(record.id)}.description(), text = describe(record, data)] {
-      return files::replace(file, files::as_bytes(text));
-    });
+    (void)co_await blocking(context_.loop,
+                            [file = BundlePaths{context_.paths.bundle(record.id)}.description(), text = describe(record, data)] {
+                              return files::replace(file, files::as_bytes(text));
+                            });
   co_return committed;
 }
 
@@ -431,7 +458,9 @@ Task<Result<Accepted>> VmService::repair(VmHandle vm, Caller caller) {
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto begun = co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRepair, std::nullopt, std::move(caller)); !begun)
+  if (auto begun =
+          co_await operations_.begin(vm, *control, std::move(operation), VmAction::kRepair, std::nullopt, std::move(caller));
+      !begun)
     co_return std::unexpected(begun.error());
   context_.tasks.spawn("repair " + vm->record.name, run_repair(vm, *control));
   co_return Accepted{true, id};
@@ -439,16 +468,21 @@ Task<Result<Accepted>> VmService::repair(VmHandle vm, Caller caller) {
 
 Task<void> VmService::run_repair(VmHandle vm, std::shared_ptr<OperationControl> control) {
   const auto identity = context_.world.machine_ids.find(vm->record.machine_id);
-  Result<void> repaired = fail(ErrorCode::kBundleInvalid, "the ledger has no machine identifier " + vm->record.machine_id.to_string());
+  Result<void> repaired =
+      fail(ErrorCode::kBundleInvalid, "the ledger has no machine identifier " + vm->record.machine_id.to_string());
   if (identity != context_.world.machine_ids.end()) {
-    repaired = co_await blocking(context_.loop, [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, record = vm->record,
-                                                 data = identity->second.data]() -> Result<void> {
-      if (check_identity(paths, data) != IdentityState::kIntact)
-        if (auto identity_back = repair_identity(paths, data); !identity_back) return identity_back;
-      if (auto described = files::replace(paths.description(), files::as_bytes(describe(record, data))); !described) return described;
-      if (const auto damage = find_damage(paths, record)) return fail(ErrorCode::kBundleInvalid, *damage, record.id.to_string());
-      return {};
-    });
+    repaired = co_await blocking(
+        context_.loop,
+        [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, record = vm->record,
+         data = identity->second.data]() -> Result<void> {
+          if (check_identity(paths, data) != IdentityState::kIntact)
+            if (auto identity_back = repair_identity(paths, data); !identity_back) return identity_back;
+          if (auto described = files::replace(paths.description(), files::as_bytes(describe(record, data))); !described)
+            return described;
+          if (const auto damage = find_damage(paths, record))
+            return fail(ErrorCode::kBundleInvalid, *damage, record.id.to_string());
+          return {};
+        });
   }
   std::optional<StateChange> change;
   if (repaired && vm->record.status.state == VmState::kQuarantined) change = StateChange{VmState::kStopped, "repaired", {}, {}};

@@ -60,7 +60,8 @@ struct ImportVm {
 
 class VmService {
 public:
-  VmService(Context& context, OperationService& operations, PowerService& power) : context_(context), operations_(operations), power_(power) {}
+  VmService(Context& context, OperationService& operations, PowerService& power)
+      : context_(context), operations_(operations), power_(power) {}
 
   Task<Result<Accepted>> create(CreateVm request, Caller caller);
   // `revision`: of If-Match, nullopt for any.
@@ -80,10 +81,11 @@ private:
   Result<void> judge_images(const BootSpec& boot, const std::optional<std::string>& disk_image) const;
   // Intent, work on the pool, rename, end: what create, clone and import share. `build` fills the staging directory.
   using Build = std::function<Result<void>(const std::filesystem::path& staging, const disk::CloneControl& control)>;
-  Task<Result<Accepted>> begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller, Build build,
-                                   VmHandle source);
+  Task<Result<Accepted>> begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller,
+                                   Build build, VmHandle source);
   VmRecord busy_source(const VmEntry& source, OperationId operation, Transaction& transaction) const;
-  Task<void> run_new(VmHandle vm, std::shared_ptr<OperationControl> control, Build build, VmHandle source, std::shared_ptr<OperationControl> of_source);
+  Task<void> run_new(VmHandle vm, std::shared_ptr<OperationControl> control, Build build, VmHandle source,
+                     std::shared_ptr<OperationControl> of_source);
   Task<void> run_remove(VmHandle vm, std::shared_ptr<OperationControl> control);
   Task<void> run_repair(VmHandle vm, std::shared_ptr<OperationControl> control);
   Transaction removal_of(const VmRecord& vm) const;

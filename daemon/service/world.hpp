@@ -36,17 +36,17 @@ struct OperationControl {
 // A VM and what belongs to it while the daemon runs.
 struct VmEntry {
   VmRecord record;
-  std::uint64_t version = 0;              // of all that a reader can see
-  std::shared_ptr<const void> document;   // what api/ made of this version; dropped with it
-  std::vector<std::string> addresses;     // as last told by the address book
+  std::uint64_t version = 0;            // of all that a reader can see
+  std::shared_ptr<const void> document; // what api/ made of this version; dropped with it
+  std::vector<std::string> addresses;   // as last told by the address book
   std::unique_ptr<Machine> machine;
   std::shared_ptr<OperationControl> holder; // the operation that has the VM, from before its first commit on
-  bool keeps_claim = false;               // the holder starts the machine again: its end frees nothing
-  bool is_ending = false;                 // its process is gone, and the books are about to say so
-  std::optional<MachineExit> early_exit;  // told before its start had handed the machine over
-  bool is_gone = false;                   // deleted; only coroutines still know it
-  std::string tap;                        // of network nat, while it runs
-  AsyncMutex mutex;                       // whoever changes the record has it from reading to applying
+  bool keeps_claim = false;                 // the holder starts the machine again: its end frees nothing
+  bool is_ending = false;                   // its process is gone, and the books are about to say so
+  std::optional<MachineExit> early_exit;    // told before its start had handed the machine over
+  bool is_gone = false;                     // deleted; only coroutines still know it
+  std::string tap;                          // of network nat, while it runs
+  AsyncMutex mutex;                         // whoever changes the record has it from reading to applying
   Signal changed;
 };
 

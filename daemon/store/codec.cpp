@@ -46,7 +46,9 @@ std::optional<Id> optional_id(const Json& json, const char* field) {
 }
 
 const std::string& text_at(const Json& json, const char* field) { return json.at(field).get_ref<const std::string&>(); }
-std::string text_or_empty(const Json& json, const char* field) { return json.contains(field) ? text_at(json, field) : std::string{}; }
+std::string text_or_empty(const Json& json, const char* field) {
+  return json.contains(field) ? text_at(json, field) : std::string{};
+}
 void put_text(Json& json, const char* field, const std::string& text) {
   if (!text.empty()) json[field] = text;
 }
@@ -78,7 +80,8 @@ Error error_from(const Json& json) {
   error.detail = text_at(json, "detail");
   error.subject = text_or_empty(json, "subject");
   if (json.contains("context"))
-    for (const auto& each : json.at("context")) error.context.push_back({text_at(each, "key"), each.at("values").get<std::vector<std::string>>()});
+    for (const auto& each : json.at("context"))
+      error.context.push_back({text_at(each, "key"), each.at("values").get<std::vector<std::string>>()});
   return error;
 }
 
@@ -88,7 +91,8 @@ Json status_json(const VmStatus& status) {
   put_text(json, "detail", status.detail);
   put_id(json, "operation", status.operation);
   if (status.process)
-    json["process"] = {{"pid", status.process->pid}, {"start_time", status.process->start_time}, {"boot_id", status.process->boot_id}};
+    json["process"] = {
+        {"pid", status.process->pid}, {"start_time", status.process->start_time}, {"boot_id", status.process->boot_id}};
   return json;
 }
 
@@ -183,7 +187,7 @@ Result<VmRecord> decode_vm(std::string_view text) {
 }
 
 std::string encode(const MachineIdRecord& record) {
-  Json json{{"key", record.key.to_string()}, {"data", record.data},          {"origin", to_string(record.origin)},
+  Json json{{"key", record.key.to_string()}, {"data", record.data},         {"origin", to_string(record.origin)},
             {"kept", record.is_kept},        {"revision", record.revision}, {"created_at", to_json(record.created_at)}};
   put_text(json, "name", record.name);
   put_text(json, "serial_number", record.serial_number);
@@ -259,14 +263,10 @@ Result<SnapshotRecord> decode_snapshot(std::string_view text) {
 }
 
 std::string encode(const OperationRecord& record) {
-  Json json{{"id", record.id.to_string()},
-            {"kind", to_string(record.kind)},
-            {"state", to_string(record.state)},
-            {"subject", record.subject},
-            {"progress", record.progress},
-            {"uid", record.requestor_uid},
-            {"revision", record.revision},
-            {"created_at", to_json(record.created_at)}};
+  Json json{{"id", record.id.to_string()},      {"kind", to_string(record.kind)},
+            {"state", to_string(record.state)}, {"subject", record.subject},
+            {"progress", record.progress},      {"uid", record.requestor_uid},
+            {"revision", record.revision},      {"created_at", to_json(record.created_at)}};
   put_id(json, "vm", record.vm);
   put_text(json, "step", record.step);
   put_text(json, "parameters", record.parameters);

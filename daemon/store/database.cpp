@@ -10,14 +10,17 @@ namespace berth {
 namespace {
 
 Error storage_error(sqlite3* database, std::string_view doing) {
-  std::string detail = "the store failed to " + std::string(doing) + ": " + (database ? sqlite3_errmsg(database) : "out of memory");
-  if (database && sqlite3_system_errno(database) != 0) detail += " (errno " + std::to_string(sqlite3_system_errno(database)) + ")";
+  std::string detail =
+      "the store failed to " + std::string(doing) + ": " + (database ? sqlite3_errmsg(database) : "out of memory");
+  if (database && sqlite3_system_errno(database) != 0)
+    detail += " (errno " + std::to_string(sqlite3_system_errno(database)) + ")";
   return Error{ErrorCode::kStorageFailed, std::move(detail)};
 }
 
 } // namespace
 
-Statement::Statement(Statement&& other) noexcept : database_(other.database_), statement_(std::exchange(other.statement_, nullptr)) {}
+Statement::Statement(Statement&& other) noexcept
+    : database_(other.database_), statement_(std::exchange(other.statement_, nullptr)) {}
 
 Statement::~Statement() { sqlite3_finalize(statement_); }
 
@@ -62,7 +65,8 @@ std::int64_t Statement::number(int column) const { return sqlite3_column_int64(s
 
 Result<Database> Database::open(const std::filesystem::path& file, const std::string& vfs, Mode mode) {
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_NOMUTEX | (mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | (mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
   if (sqlite3_open_v2(file.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str()) != SQLITE_OK) {
     auto error = storage_error(handle, "open " + file.string());
     sqlite3_close(handle);
@@ -84,7 +88,8 @@ Result<void> Database::execute(const std::string& sql) {
 
 Result<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK)
+  if (sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
+      SQLITE_OK)
     return std::unexpected(storage_error(handle_, "prepare \"" + std::string(sql.substr(0, 60)) + "\""));
   return Statement{handle_, statement};
 }

@@ -30,7 +30,8 @@ Result<int> peek_version(const std::filesystem::path& file) {
   if (error || size == 0) return 0;
   std::array<char, 100> header{};
   std::ifstream stream(file, std::ios::binary);
-  if (!stream.read(header.data(), header.size()) || std::string_view(header.data(), 16) != std::string_view("SQLite format 3\0", 16))
+  if (!stream.read(header.data(), header.size()) ||
+      std::string_view(header.data(), 16) != std::string_view("SQLite format 3\0", 16))
     return fail(ErrorCode::kStorageFailed, file.string() + " is not a store of berth; it was left as it is");
   const auto big_endian = [&](std::size_t offset, std::size_t bytes) {
     std::uint32_t value = 0;
@@ -44,8 +45,9 @@ Result<int> peek_version(const std::filesystem::path& file) {
   if (big_endian(68, 4) != kApplicationId && size > page_bytes)
     return fail(ErrorCode::kStorageFailed, file.string() + " is the database of another program; it was left as it is");
   if (version > Store::kSchemaVersion)
-    return fail(ErrorCode::kStorageFailed, file.string() + " has schema version " + std::to_string(version) + ", this berthd knows up to " +
-                                               std::to_string(Store::kSchemaVersion) + "; it was left as it is");
+    return fail(ErrorCode::kStorageFailed, file.string() + " has schema version " + std::to_string(version) +
+                                               ", this berthd knows up to " + std::to_string(Store::kSchemaVersion) +
+                                               "; it was left as it is");
   return static_cast<int>(version);
 }
 
@@ -66,7 +68,8 @@ Result<void> migrate(Database& database, const std::filesystem::path& file, cons
   const auto version = database.number("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
   if (*version > steps.back().to_version)
-    return fail(ErrorCode::kStorageFailed, file.string() + " has schema version " + std::to_string(*version) + ", newer than this berthd");
+    return fail(ErrorCode::kStorageFailed,
+                file.string() + " has schema version " + std::to_string(*version) + ", newer than this berthd");
   if (*version > 0 && *version < steps.back().to_version)
     if (auto copied = copy_before(database, file, *version); !copied) return copied;
   for (const auto& step : steps) {

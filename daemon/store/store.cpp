@@ -24,8 +24,8 @@ struct Job {
 
 // The statements of the writer, prepared once.
 struct Statements {
-  Statement put_vm, delete_vm, put_machine_id, delete_machine_id, put_image, delete_image, put_snapshot, delete_snapshot, put_operation,
-      delete_operation, put_idempotency, delete_idempotency, put_event, trim_events, trim_operations;
+  Statement put_vm, delete_vm, put_machine_id, delete_machine_id, put_image, delete_image, put_snapshot, delete_snapshot,
+      put_operation, delete_operation, put_idempotency, delete_idempotency, put_event, trim_events, trim_operations;
 
   static Result<Statements> prepare(Database& database);
 };
@@ -48,7 +48,8 @@ Result<Statements> Statements::prepare(Database& database) {
            "INSERT INTO events(sequence,document) VALUES(?1,?2)",
            "DELETE FROM events WHERE sequence<=?1",
            // By rank, not by difference of numbers: an upsert takes a number of AUTOINCREMENT each time, so numbers have gaps.
-           "DELETE FROM operations WHERE finished=1 AND number<=(SELECT number FROM operations WHERE finished=1 ORDER BY number DESC LIMIT 1 OFFSET ?1)",
+           "DELETE FROM operations WHERE finished=1 AND number<=(SELECT number FROM operations WHERE finished=1 ORDER BY number "
+           "DESC LIMIT 1 OFFSET ?1)",
        }) {
     auto statement = database.prepare(sql);
     if (!statement) return std::unexpected(statement.error());
@@ -63,13 +64,17 @@ Result<Statements> Statements::prepare(Database& database) {
 struct Apply {
   Statements& sql;
 
-  Result<void> operator()(const VmRecord& vm) { return sql.put_vm.bind(1, vm.id.to_string()).bind(2, vm.name).bind(3, codec::encode(vm)).run(); }
+  Result<void> operator()(const VmRecord& vm) {
+    return sql.put_vm.bind(1, vm.id.to_string()).bind(2, vm.name).bind(3, codec::encode(vm)).run();
+  }
   Result<void> operator()(const DeleteVm& gone) { return sql.delete_vm.bind(1, gone.id.to_string()).run(); }
   Result<void> operator()(const MachineIdRecord& record) {
     return sql.put_machine_id.bind(1, record.key.to_string()).bind(2, codec::encode(record)).run();
   }
   Result<void> operator()(const DeleteMachineId& gone) { return sql.delete_machine_id.bind(1, gone.key.to_string()).run(); }
-  Result<void> operator()(const ImageRecord& record) { return sql.put_image.bind(1, record.id).bind(2, codec::encode(record)).run(); }
+  Result<void> operator()(const ImageRecord& record) {
+    return sql.put_image.bind(1, record.id).bind(2, codec::encode(record)).run();
+  }
   Result<void> operator()(const DeleteImage& gone) { return sql.delete_image.bind(1, gone.id).run(); }
   Result<void> operator()(const SnapshotRecord& record) {
     return sql.put_snapshot.bind(1, record.id.to_string()).bind(2, record.vm.to_string()).bind(3, codec::encode(record)).run();
@@ -190,15 +195,18 @@ Result<std::unique_ptr<Store>> Store::open(EventLoop& loop, StoreOptions options
   const auto application = database->number("PRAGMA application_id");
   if (!application) return std::unexpected(application.error());
   if (*application != kApplicationId)
-    if (auto done = database->execute("PRAGMA application_id=" + std::to_string(kApplicationId)); !done) return std::unexpected(done.error());
-  for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-1024", "PRAGMA temp_store=MEMORY"})
+    if (auto done = database->execute("PRAGMA application_id=" + std::to_string(kApplicationId)); !done)
+      return std::unexpected(done.error());
+  for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON",
+                          "PRAGMA cache_size=-1024", "PRAGMA temp_store=MEMORY"})
     if (auto done = database->execute(sql); !done) return std::unexpected(done.error());
   auto check = database->prepare("PRAGMA quick_check(1)");
   if (!check) return std::unexpected(check.error());
   if (auto row = check->step(); !row)
     return std::unexpected(row.error());
   else if (*row && check->text(0) != "ok")
-    return fail(ErrorCode::kStorageFailed, options.file.string() + " is damaged: " + std::string(check->text(0)) + "; it was left as it is");
+    return fail(ErrorCode::kStorageFailed,
+                options.file.string() + " is damaged: " + std::string(check->text(0)) + "; it was left as it is");
   check->reset();
   if (auto done = migrate(*database, options.file, migrations()); !done) return std::unexpected(done.error());
   auto impl = std::make_shared<Impl>(loop, std::move(options), std::move(*database));
@@ -263,17 +271,21 @@ Result<StoredState> Store::load() {
       load_all(database, "SELECT document FROM snapshots", state.snapshots, document(codec::decode_snapshot)),
       load_all(database, "SELECT document FROM idempotency", state.idempotency, document(codec::decode_idempotency)),
       load_all(database,
-               "SELECT document FROM operations WHERE finished=0 OR number IN (SELECT number FROM operations WHERE finished=1 ORDER BY number DESC LIMIT " +
+               "SELECT document FROM operations WHERE finished=0 OR number IN (SELECT number FROM operations WHERE finished=1 "
+               "ORDER BY number DESC LIMIT " +
                    limit + ") ORDER BY number",
                state.operations, document(codec::decode_operation)),
-      load_all(database, "SELECT sequence,document FROM (SELECT * FROM events ORDER BY sequence DESC LIMIT " + events + ") ORDER BY sequence",
+      load_all(database,
+               "SELECT sequence,document FROM (SELECT * FROM events ORDER BY sequence DESC LIMIT " + events +
+                   ") ORDER BY sequence",
                state.recent_events, event_row),
   };
   for (const auto& step : steps)
     if (!step) return std::unexpected(step.error());
   auto statements = Statements::prepare(database);
   if (!statements) return std::unexpected(statements.error());
-  impl_->writer = std::thread([impl = impl_.get(), sql = std::move(*statements)]() mutable { impl->write_until_end(std::move(sql)); });
+  impl_->writer =
+      std::thread([impl = impl_.get(), sql = std::move(*statements)]() mutable { impl->write_until_end(std::move(sql)); });
   return state;
 }
 
@@ -298,8 +310,8 @@ Task<Result<std::vector<Event>>> Store::events_after(std::uint64_t sequence, std
     if (!database) return std::unexpected(database.error());
     std::vector<Event> events;
     auto done = load_all(*database,
-                         "SELECT sequence,document FROM events WHERE sequence>" + std::to_string(sequence) + " ORDER BY sequence LIMIT " +
-                             std::to_string(limit),
+                         "SELECT sequence,document FROM events WHERE sequence>" + std::to_string(sequence) +
+                             " ORDER BY sequence LIMIT " + std::to_string(limit),
                          events, event_row);
     if (!done) return std::unexpected(done.error());
     return events;

@@ -32,15 +32,28 @@ struct IdempotencyRecord {
   Timestamp created_at;
 };
 
-struct DeleteVm { VmId id; };
-struct DeleteMachineId { MachineIdKey key; };
-struct DeleteImage { std::string id; };
-struct DeleteSnapshot { SnapshotId id; };
-struct DeleteOperation { OperationId id; };
-struct DeleteIdempotency { std::uint32_t uid; std::string key; };
+struct DeleteVm {
+  VmId id;
+};
+struct DeleteMachineId {
+  MachineIdKey key;
+};
+struct DeleteImage {
+  std::string id;
+};
+struct DeleteSnapshot {
+  SnapshotId id;
+};
+struct DeleteOperation {
+  OperationId id;
+};
+struct DeleteIdempotency {
+  std::uint32_t uid;
+  std::string key;
+};
 
-using Write = std::variant<VmRecord, DeleteVm, MachineIdRecord, DeleteMachineId, ImageRecord, DeleteImage, SnapshotRecord, DeleteSnapshot,
-                           OperationRecord, DeleteOperation, IdempotencyRecord, DeleteIdempotency>;
+using Write = std::variant<VmRecord, DeleteVm, MachineIdRecord, DeleteMachineId, ImageRecord, DeleteImage, SnapshotRecord,
+                           DeleteSnapshot, OperationRecord, DeleteOperation, IdempotencyRecord, DeleteIdempotency>;
 
 struct Transaction {
   std::vector<Write> writes;
@@ -61,17 +74,17 @@ struct StoredState {
 
 struct StoreOptions {
   std::filesystem::path file;
-  std::string vfs;                       // SQLite VFS; empty is the default one. Tests inject faults with it
-  std::size_t max_pending = 16384;       // transactions that wait; above it commits are refused
-  std::uint64_t keep_events = 100'000;   // the journal's length
-  std::size_t keep_operations = 1000;    // finished operations that stay
+  std::string vfs;                     // SQLite VFS; empty is the default one. Tests inject faults with it
+  std::size_t max_pending = 16384;     // transactions that wait; above it commits are refused
+  std::uint64_t keep_events = 100'000; // the journal's length
+  std::size_t keep_operations = 1000;  // finished operations that stay
   std::size_t load_events = 512;
 };
 
 struct StoreStats {
-  std::uint64_t commits = 0;      // transactions
-  std::uint64_t groups = 0;       // fsyncs
-  std::uint64_t failures = 0;     // groups that could not be written
+  std::uint64_t commits = 0;  // transactions
+  std::uint64_t groups = 0;   // fsyncs
+  std::uint64_t failures = 0; // groups that could not be written
   std::size_t pending = 0;
 };
 

@@ -61,7 +61,8 @@ std::string run(std::string_view bytes, std::size_t step) {
       if (state == RequestParser::State::kFailed) return summary;
       if (state == RequestParser::State::kHead) continue;
       check(request);
-      summary += std::to_string(static_cast<int>(request.method)) + request.path + "#" + std::to_string(request.headers.size()) + request.body + "\n";
+      summary += std::to_string(static_cast<int>(request.method)) + request.path + "#" + std::to_string(request.headers.size()) +
+                 request.body + "\n";
       parser.begin(request);
       if (buffer.empty()) break;
     }

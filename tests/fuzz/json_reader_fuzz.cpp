@@ -13,11 +13,16 @@ namespace {
 using namespace berth::api;
 
 void write(JsonWriter& json, const JsonValue& value) {
-  if (const auto* flag = std::get_if<bool>(&value.value)) json.value(*flag);
-  else if (const auto* positive = std::get_if<std::uint64_t>(&value.value)) json.value(*positive);
-  else if (const auto* negative = std::get_if<std::int64_t>(&value.value)) json.value(*negative);
-  else if (const auto* number = std::get_if<double>(&value.value)) json.value(*number);
-  else if (const auto* text = std::get_if<std::string>(&value.value)) json.value(*text);
+  if (const auto* flag = std::get_if<bool>(&value.value))
+    json.value(*flag);
+  else if (const auto* positive = std::get_if<std::uint64_t>(&value.value))
+    json.value(*positive);
+  else if (const auto* negative = std::get_if<std::int64_t>(&value.value))
+    json.value(*negative);
+  else if (const auto* number = std::get_if<double>(&value.value))
+    json.value(*number);
+  else if (const auto* text = std::get_if<std::string>(&value.value))
+    json.value(*text);
   else if (const auto* array = std::get_if<JsonValue::Array>(&value.value)) {
     json.begin_array();
     for (const JsonValue& each : *array) write(json, each);

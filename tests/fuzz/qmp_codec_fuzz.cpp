@@ -20,8 +20,10 @@ Outcome feed(std::string_view bytes, std::size_t piece) {
   while (!bytes.empty() && !outcome.is_broken) {
     const auto messages = codec.feed(bytes.substr(0, piece));
     bytes.remove_prefix(std::min(piece, bytes.size()));
-    if (messages) outcome.messages += messages->size();
-    else outcome.is_broken = true;
+    if (messages)
+      outcome.messages += messages->size();
+    else
+      outcome.is_broken = true;
   }
   return outcome;
 }

@@ -128,7 +128,8 @@ TEST_F(ContractTest, AnswersAreJudged) {
   const std::string empty_list = R"({"items":[],"next_cursor":null})";
   const ResponseCase cases[] = {
       {"GET", "/v1/vms", 200, kJson, empty_list, true},
-      {"GET", "/v1/vms", 200, {{"Content-Type", "application/json"}}, empty_list, true}, // an id comes back only when one was sent
+      {"GET", "/v1/vms", 200, {{"Content-Type", "application/json"}}, empty_list, true}, // an id comes back only when one was
+                                                                                         // sent
       {"GET", "/v1/vms", 200, kProblem, empty_list, false},
       {"GET", "/v1/vms", 200, kJson, R"({"items":[]})", false},
       {"GET", "/v1/vms", 200, kJson, R"({"items":[{}],"next_cursor":null})", false},

@@ -11,14 +11,16 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 // unless the daemon itself is dead.
 class FakeStart {
 public:
-  FakeStart(std::shared_ptr<FakeHost> host, std::shared_ptr<FakeProcess> process) : host_(std::move(host)), process_(std::move(process)) {
+  FakeStart(std::shared_ptr<FakeHost> host, std::shared_ptr<FakeProcess> process)
+      : host_(std::move(host)), process_(std::move(process)) {
     const Lock lock(host_->mutex_);
     daemon_ = host_->daemon_;
   }
   FakeStart(const FakeStart&) = delete;
   ~FakeStart() {
     const Lock lock(host_->mutex_);
-    if (process_ && daemon_ == host_->daemon_ && host_->find(process_->vm) == process_) host_->end(process_->vm, {ExitReason::kForced, "the start was given up"});
+    if (process_ && daemon_ == host_->daemon_ && host_->find(process_->vm) == process_)
+      host_->end(process_->vm, {ExitReason::kForced, "the start was given up"});
   }
   std::shared_ptr<FakeProcess> hand_over() { return std::exchange(process_, nullptr); }
   // True when the process died on the way.
@@ -36,7 +38,13 @@ private:
 FakeDriver::FakeDriver(EventLoop& loop, std::shared_ptr<FakeHost> host) : loop_(loop), host_(std::move(host)) {}
 
 DriverFacts FakeDriver::facts() const {
-  return {.name = "fake", .is_available = true, .reason = {}, .version = "1", .accelerator = "none", .is_simulated = true, .guests = {Guest::kLinux, Guest::kMacos}};
+  return {.name = "fake",
+          .is_available = true,
+          .reason = {},
+          .version = "1",
+          .accelerator = "none",
+          .is_simulated = true,
+          .guests = {Guest::kLinux, Guest::kMacos}};
 }
 
 Result<void> FakeDriver::validate(const VmRecord&) const { return {}; }
@@ -60,7 +68,8 @@ Task<Result<std::unique_ptr<Machine>>> FakeDriver::start(MachineSpec spec, Machi
   }
   co_await sleep_for(loop_, host_->delays().start);
   if (is_crashing) host_->crash(spec.id);
-  if (start.is_dead()) co_return fail(ErrorCode::kMachineFailed, "the process of " + spec.name + " died while it was starting", spec.id.to_string());
+  if (start.is_dead())
+    co_return fail(ErrorCode::kMachineFailed, "the process of " + spec.name + " died while it was starting", spec.id.to_string());
   std::unique_ptr<Machine> machine = std::make_unique<FakeMachine>(loop_, host_, start.hand_over(), std::move(observer));
   co_return machine;
 }

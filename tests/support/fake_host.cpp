@@ -19,7 +19,8 @@ std::size_t FakeHost::running() const {
 
 std::size_t FakeHost::running_macos() const {
   const Lock lock(mutex_);
-  return static_cast<std::size_t>(std::ranges::count_if(processes_, [](const auto& each) { return each.second->guest == Guest::kMacos; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(processes_, [](const auto& each) { return each.second->guest == Guest::kMacos; }));
 }
 
 std::size_t FakeHost::most_macos() const {
@@ -186,7 +187,8 @@ void FakeHost::judge() {
   std::map<MachineIdKey, std::string> carriers;
   for (const auto& [vm, process] : processes_) {
     const auto [other, is_first] = carriers.emplace(process->machine_id, process->name);
-    if (!is_first) violations_.push_back(process->name + " and " + other->second + " run with " + process->machine_id.to_string());
+    if (!is_first)
+      violations_.push_back(process->name + " and " + other->second + " run with " + process->machine_id.to_string());
   }
 }
 

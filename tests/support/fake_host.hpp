@@ -34,7 +34,7 @@ struct FakeProcess {
   bool is_stopping = false; // heard a request to stop, and will obey
   std::uint64_t memory_target = 0;
   std::string console, input;
-  std::vector<UniqueFd> inherited;        // kernel locks, kept for the life of the process
+  std::vector<UniqueFd> inherited;          // kernel locks, kept for the life of the process
   const void* holder = nullptr;             // which machine object listens
   std::function<void(MachineExit)> on_exit; // of the daemon that holds it now; posts to that daemon's loop
   std::function<void(bool)> on_silent, on_paused;

@@ -26,7 +26,8 @@ bool FakeConsole::write(std::string_view bytes) {
   return host_->print(process_->vm, bytes);
 }
 
-FakeMachine::FakeMachine(EventLoop& loop, std::shared_ptr<FakeHost> host, std::shared_ptr<FakeProcess> process, MachineObserver observer)
+FakeMachine::FakeMachine(EventLoop& loop, std::shared_ptr<FakeHost> host, std::shared_ptr<FakeProcess> process,
+                         MachineObserver observer)
     : session_{&loop, std::move(host), std::move(process), std::make_shared<Link>()}, identity_(session_.process->identity),
       console_(std::make_unique<FakeConsole>(session_.host, session_.process)) {
   session_.link->observer = std::move(observer);
@@ -88,8 +89,10 @@ bool FakeMachine::is_paused() const {
 
 Result<void> FakeMachine::Session::speak() const {
   const Lock lock(host->mutex_);
-  if (host->find(process->vm) != process) return fail(ErrorCode::kMachineFailed, "the process of " + process->name + " is gone", process->vm.to_string());
-  if (process->is_silent) return fail(ErrorCode::kMachineUnreachable, "the process of " + process->name + " is silent", process->vm.to_string());
+  if (host->find(process->vm) != process)
+    return fail(ErrorCode::kMachineFailed, "the process of " + process->name + " is gone", process->vm.to_string());
+  if (process->is_silent)
+    return fail(ErrorCode::kMachineUnreachable, "the process of " + process->name + " is silent", process->vm.to_string());
   return {};
 }
 
@@ -145,8 +148,10 @@ Task<Result<void>> FakeMachine::save_to(Session session, std::filesystem::path f
     const FakeProcess& process = *session.process;
     const std::string vm = process.vm.to_string();
     if (!process.is_paused) co_return fail(ErrorCode::kMachineFailed, process.name + " is not paused", vm);
-    if (auto failure = session.host->take_failure(session.host->save_failures_, process.name)) co_return std::unexpected(std::move(*failure));
-    if (const auto written = files::write_new(file, files::as_bytes("saved state of " + vm), files::Sync::kNo); !written) co_return written;
+    if (auto failure = session.host->take_failure(session.host->save_failures_, process.name))
+      co_return std::unexpected(std::move(*failure));
+    if (const auto written = files::write_new(file, files::as_bytes("saved state of " + vm), files::Sync::kNo); !written)
+      co_return written;
     session.host->end(process.vm, {ExitReason::kSaved, {}});
   }
   co_await until_gone(session.link);

@@ -12,7 +12,8 @@ namespace berth::test {
 
 class FakeConsole : public Console {
 public:
-  FakeConsole(std::shared_ptr<FakeHost> host, std::shared_ptr<FakeProcess> process) : host_(std::move(host)), process_(std::move(process)) {}
+  FakeConsole(std::shared_ptr<FakeHost> host, std::shared_ptr<FakeProcess> process)
+      : host_(std::move(host)), process_(std::move(process)) {}
 
   std::uint64_t begin() const override { return 0; }
   std::uint64_t end() const override;

@@ -58,11 +58,13 @@ struct FaultyVfsCalls {
     if (impl.fault == Fault::kNoSpace) return failed(impl, SQLITE_FULL);
     if (impl.fault == Fault::kWriteError) return failed(impl, SQLITE_IOERR_WRITE);
     const std::uint64_t allowance = impl.allowance;
-    if (allowance == std::numeric_limits<std::uint64_t>::max()) return below(file)->pMethods->xWrite(below(file), bytes, count, offset);
+    if (allowance == std::numeric_limits<std::uint64_t>::max())
+      return below(file)->pMethods->xWrite(below(file), bytes, count, offset);
     const auto fits = std::min<std::uint64_t>(allowance, static_cast<std::uint64_t>(count));
     impl.allowance = allowance - fits;
     if (fits > 0)
-      if (const int code = below(file)->pMethods->xWrite(below(file), bytes, static_cast<int>(fits), offset); code != SQLITE_OK) return code;
+      if (const int code = below(file)->pMethods->xWrite(below(file), bytes, static_cast<int>(fits), offset); code != SQLITE_OK)
+        return code;
     return fits == static_cast<std::uint64_t>(count) ? SQLITE_OK : failed(impl, SQLITE_FULL);
   }
 
@@ -86,20 +88,24 @@ struct FaultyVfsCalls {
   static int lock(sqlite3_file* file, int level) { return below(file)->pMethods->xLock(below(file), level); }
   static int unlock(sqlite3_file* file, int level) { return below(file)->pMethods->xUnlock(below(file), level); }
   static int check_reserved(sqlite3_file* file, int* out) { return below(file)->pMethods->xCheckReservedLock(below(file), out); }
-  static int control(sqlite3_file* file, int what, void* argument) { return below(file)->pMethods->xFileControl(below(file), what, argument); }
+  static int control(sqlite3_file* file, int what, void* argument) {
+    return below(file)->pMethods->xFileControl(below(file), what, argument);
+  }
   static int sector_size(sqlite3_file* file) { return below(file)->pMethods->xSectorSize(below(file)); }
   static int characteristics(sqlite3_file* file) { return below(file)->pMethods->xDeviceCharacteristics(below(file)); }
   static int shm_map(sqlite3_file* file, int region, int size, int extend, void volatile** out) {
     return below(file)->pMethods->xShmMap(below(file), region, size, extend, out);
   }
-  static int shm_lock(sqlite3_file* file, int offset, int count, int flags) { return below(file)->pMethods->xShmLock(below(file), offset, count, flags); }
+  static int shm_lock(sqlite3_file* file, int offset, int count, int flags) {
+    return below(file)->pMethods->xShmLock(below(file), offset, count, flags);
+  }
   static void shm_barrier(sqlite3_file* file) { below(file)->pMethods->xShmBarrier(below(file)); }
   static int shm_unmap(sqlite3_file* file, int remove) { return below(file)->pMethods->xShmUnmap(below(file), remove); }
 
   // Version 2: with shared memory, which WAL needs, without memory-mapped reads.
-  static constexpr sqlite3_io_methods kMethods{2,       close,          read,    write,       truncate,        sync,    file_size,
-                                               lock,    unlock,         check_reserved, control, sector_size, characteristics, shm_map,
-                                               shm_lock, shm_barrier,   shm_unmap, nullptr,   nullptr};
+  static constexpr sqlite3_io_methods kMethods{
+      2,           close,           read,    write,    truncate,    sync,      file_size, lock,   unlock, check_reserved, control,
+      sector_size, characteristics, shm_map, shm_lock, shm_barrier, shm_unmap, nullptr,   nullptr};
 
   static int open(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
     Impl& impl = owner(vfs);
@@ -110,16 +116,26 @@ struct FaultyVfsCalls {
     shim->file.pMethods = below(file)->pMethods ? &kMethods : nullptr;
     return code;
   }
-  static int remove(sqlite3_vfs* vfs, const char* name, int sync_directory) { return owner(vfs).base->xDelete(owner(vfs).base, name, sync_directory); }
-  static int access(sqlite3_vfs* vfs, const char* name, int flags, int* out) { return owner(vfs).base->xAccess(owner(vfs).base, name, flags, out); }
+  static int remove(sqlite3_vfs* vfs, const char* name, int sync_directory) {
+    return owner(vfs).base->xDelete(owner(vfs).base, name, sync_directory);
+  }
+  static int access(sqlite3_vfs* vfs, const char* name, int flags, int* out) {
+    return owner(vfs).base->xAccess(owner(vfs).base, name, flags, out);
+  }
   static int full_path(sqlite3_vfs* vfs, const char* name, int size, char* out) {
     return owner(vfs).base->xFullPathname(owner(vfs).base, name, size, out);
   }
-  static int randomness(sqlite3_vfs* vfs, int size, char* out) { return owner(vfs).base->xRandomness(owner(vfs).base, size, out); }
+  static int randomness(sqlite3_vfs* vfs, int size, char* out) {
+    return owner(vfs).base->xRandomness(owner(vfs).base, size, out);
+  }
   static int sleep(sqlite3_vfs* vfs, int microseconds) { return owner(vfs).base->xSleep(owner(vfs).base, microseconds); }
   static int current_time(sqlite3_vfs* vfs, double* out) { return owner(vfs).base->xCurrentTime(owner(vfs).base, out); }
-  static int last_error(sqlite3_vfs* vfs, int size, char* out) { return owner(vfs).base->xGetLastError(owner(vfs).base, size, out); }
-  static int current_time_64(sqlite3_vfs* vfs, sqlite3_int64* out) { return owner(vfs).base->xCurrentTimeInt64(owner(vfs).base, out); }
+  static int last_error(sqlite3_vfs* vfs, int size, char* out) {
+    return owner(vfs).base->xGetLastError(owner(vfs).base, size, out);
+  }
+  static int current_time_64(sqlite3_vfs* vfs, sqlite3_int64* out) {
+    return owner(vfs).base->xCurrentTimeInt64(owner(vfs).base, out);
+  }
 };
 
 FaultyVfs::FaultyVfs(std::string name) : impl_(std::make_unique<Impl>()) {

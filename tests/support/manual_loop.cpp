@@ -83,10 +83,11 @@ Registration ManualLoop::after(Duration delay, std::function<void()> callback) {
   };
   auto handle = std::make_shared<Handle>();
   handle->timers = timers_owner_;
-  handle->place = timers_.emplace(steady_ + std::max(delay, Duration{0}), [weak = std::weak_ptr{handle}, call = std::move(callback)] {
-    if (const auto alive = weak.lock()) alive->is_pending = false;
-    call();
-  });
+  handle->place =
+      timers_.emplace(steady_ + std::max(delay, Duration{0}), [weak = std::weak_ptr{handle}, call = std::move(callback)] {
+        if (const auto alive = weak.lock()) alive->is_pending = false;
+        call();
+      });
   return Registration{std::shared_ptr<void>(handle.get(), [handle](void*) {
     const auto timers = handle->timers.lock();
     if (handle->is_pending && timers) timers->erase(handle->place);
@@ -123,7 +124,8 @@ void ManualLoop::poll_descriptors(Duration at_most) {
   std::erase_if(watches_, [](const auto& watch) { return !watch->is_live; });
   std::vector<pollfd> polled{{wake_read_.get(), POLLIN, 0}};
   const std::vector<std::shared_ptr<Watch>> watched(watches_.begin(), watches_.end());
-  for (const auto& watch : watched) polled.push_back({watch->fd, static_cast<short>(watch->readiness == Readiness::kReadable ? POLLIN : POLLOUT), 0});
+  for (const auto& watch : watched)
+    polled.push_back({watch->fd, static_cast<short>(watch->readiness == Readiness::kReadable ? POLLIN : POLLOUT), 0});
   if (::poll(polled.data(), polled.size(), static_cast<int>(at_most.count())) <= 0) return;
   char bytes[64];
   while (::read(wake_read_.get(), bytes, sizeof bytes) > 0) {

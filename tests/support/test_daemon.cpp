@@ -36,7 +36,9 @@ struct TestDaemon::Running {
   std::thread thread;
 };
 
-TestDaemon::TestDaemon(TestDaemonOptions options) : options_(std::move(options)), socket_(directory_ / "s/berth.sock") { start(); }
+TestDaemon::TestDaemon(TestDaemonOptions options) : options_(std::move(options)), socket_(directory_ / "s/berth.sock") {
+  start();
+}
 
 TestDaemon::~TestDaemon() {
   if (running_) end(true);
@@ -81,8 +83,10 @@ void TestDaemon::start() {
   server.limits.streams_per_uid = options_.streams;
   running_->server = std::make_unique<api::Server>(running_->loop, api::make_router(*running_->api), std::move(server));
   running_->api->server = running_->server.get();
-  if (auto listening = running_->server->listen_unix(socket_.string()); !listening) throw std::runtime_error{listening.error().detail};
-  running_->shutdown = std::make_unique<TaskGroup>([](const std::string& name, std::exception_ptr) { ADD_FAILURE() << "bug in " << name; });
+  if (auto listening = running_->server->listen_unix(socket_.string()); !listening)
+    throw std::runtime_error{listening.error().detail};
+  running_->shutdown =
+      std::make_unique<TaskGroup>([](const std::string& name, std::exception_ptr) { ADD_FAILURE() << "bug in " << name; });
   running_->harbour->start();
   running_->thread = std::thread([loop = &running_->loop] { loop->run(); });
 }
@@ -101,7 +105,8 @@ Task<void> stop_politely(AsioEventLoop& loop, Harbour& harbour, api::Server& ser
 void TestDaemon::end(bool is_polite) {
   Running& running = *running_;
   if (is_polite)
-    running.loop.post([&running] { running.shutdown->spawn("shutdown", stop_politely(running.loop, *running.harbour, *running.server)); });
+    running.loop.post(
+        [&running] { running.shutdown->spawn("shutdown", stop_politely(running.loop, *running.harbour, *running.server)); });
   else
     running.loop.stop();
   running.thread.join();
@@ -130,14 +135,16 @@ void TestDaemon::on_core(std::function<void(Harbour&)> work) {
 
 std::vector<std::string> TestDaemon::routes() {
   std::vector<std::string> routes;
-  for (const auto& route : running_->server->routes()) routes.push_back(std::string(api::to_string(route.method)) + " " + route.pattern);
+  for (const auto& route : running_->server->routes())
+    routes.push_back(std::string(api::to_string(route.method)) + " " + route.pattern);
   return routes;
 }
 
 std::string import_kernel(ApiClient& client, TestDaemon& daemon) {
   const auto file = daemon.scratch() / "kernel";
   std::ofstream(file) << "not really a kernel";
-  const auto imported = client.post("/v1/images", {{"path", std::filesystem::canonical(file).string()}, {"kind", "kernel"}}, {{"Prefer", "wait=10"}});
+  const auto imported = client.post("/v1/images", {{"path", std::filesystem::canonical(file).string()}, {"kind", "kernel"}},
+                                    {{"Prefer", "wait=10"}});
   EXPECT_EQ(imported.status, 201) << imported.body;
   return imported.json().value("id", "");
 }
@@ -156,8 +163,10 @@ nlohmann::json make_vm(ApiClient& client, TestDaemon& daemon, const std::string&
 }
 
 nlohmann::json make_macos_vm(ApiClient& client, const std::string& name) {
-  const auto made = client.post("/v1/vms", {{"name", name}, {"guest", "macos"}, {"cpu_count", 2}, {"memory_bytes", 64 << 20}, {"boot", {{"kind", "macos"}}}},
-                                {{"Prefer", "wait=10"}});
+  const auto made = client.post(
+      "/v1/vms",
+      {{"name", name}, {"guest", "macos"}, {"cpu_count", 2}, {"memory_bytes", 64 << 20}, {"boot", {{"kind", "macos"}}}},
+      {{"Prefer", "wait=10"}});
   EXPECT_EQ(made.status, 201) << made.body;
   return made.json();
 }

@@ -16,17 +16,18 @@ namespace fs = std::filesystem;
 
 struct Source {
   std::string path;
-  std::string folder;                // the longest layer it lies in, empty when in none
+  std::string folder; // the longest layer it lies in, empty when in none
   std::string first_line;
   std::size_t lines = 0;
   bool has_pragma_once = false;
-  std::vector<std::string> quoted;   // "…": the project's own
+  std::vector<std::string> quoted; // "…": the project's own
   std::vector<std::string> bracketed;
 };
 
 // Which layers a layer may use besides itself. The longest prefix of a path decides.
 const std::map<std::string, std::set<std::string>>& arrows() {
-  const std::set<std::string> below_service{"daemon/core", "daemon/runtime", "daemon/store", "daemon/bundle", "daemon/address", "daemon/host", "daemon/machine"};
+  const std::set<std::string> below_service{"daemon/core",    "daemon/runtime", "daemon/store",  "daemon/bundle",
+                                            "daemon/address", "daemon/host",    "daemon/machine"};
   static const std::map<std::string, std::set<std::string>> allowed = [&] {
     std::set<std::string> service = below_service, api = below_service;
     api.insert("daemon/service");
@@ -62,7 +63,8 @@ std::optional<std::pair<char, std::string>> include_of(const std::string& line) 
   const auto hash = line.find_first_not_of(" \t");
   if (hash == std::string::npos || line[hash] != '#') return std::nullopt;
   const auto word = line.find_first_not_of(" \t", hash + 1);
-  if (word == std::string::npos || !(line.substr(word).starts_with("include") || line.substr(word).starts_with("import"))) return std::nullopt;
+  if (word == std::string::npos || !(line.substr(word).starts_with("include") || line.substr(word).starts_with("import")))
+    return std::nullopt;
   const auto begin = line.find_first_of("\"<", word);
   if (begin == std::string::npos) return std::nullopt;
   const auto end = line.find_first_of("\">", begin + 1);
@@ -78,7 +80,8 @@ Source read(const fs::path& root, const fs::path& file) {
   for (std::string line; std::getline(stream, line); ++source.lines) {
     if (source.lines == 0) source.first_line = line;
     if (line == "#pragma once") source.has_pragma_once = true;
-    if (const auto included = include_of(line)) (included->first == '"' ? source.quoted : source.bracketed).push_back(included->second);
+    if (const auto included = include_of(line))
+      (included->first == '"' ? source.quoted : source.bracketed).push_back(included->second);
   }
   return source;
 }
@@ -135,31 +138,35 @@ TEST(Layering, HoldsTheArrows) {
       const std::string target = resolved(name);
       if (target.empty()) continue; // a system header
       const std::string layer = layer_of(target);
-      EXPECT_TRUE(layer == source.folder || allowed.contains(layer)) << path << " includes " << name << ", which " << source.folder << " may not use";
+      EXPECT_TRUE(layer == source.folder || allowed.contains(layer))
+          << path << " includes " << name << ", which " << source.folder << " may not use";
     }
   }
 }
 
 TEST(Layering, FindsEveryIncludedFile) {
   for (const auto& [path, source] : sources())
-    for (const std::string& name : source.quoted) EXPECT_FALSE(resolved(name).empty()) << path << " includes \"" << name << "\", which is no file from the root";
+    for (const std::string& name : source.quoted)
+      EXPECT_FALSE(resolved(name).empty()) << path << " includes \"" << name << "\", which is no file from the root";
 }
 
 // No Asio, no JSON, no SQL, no clock, no files, no POSIX: what is left is the standard library and core itself.
 TEST(Layering, KeepsCoreToTheStandardLibrary) {
-  static const std::set<std::string> forbidden{"filesystem", "fstream", "iostream", "thread", "mutex", "condition_variable", "random", "future", "coroutine"};
+  static const std::set<std::string> forbidden{"filesystem",         "fstream", "iostream", "thread",   "mutex",
+                                               "condition_variable", "random",  "future",   "coroutine"};
   for (const auto& [path, source] : sources()) {
     if (source.folder != "daemon/core") continue;
     for (const std::string& name : source.bracketed) {
-      EXPECT_TRUE(std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; })) << path << " includes <" << name << ">";
+      EXPECT_TRUE(std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }))
+          << path << " includes <" << name << ">";
       EXPECT_FALSE(forbidden.contains(name)) << path << " includes <" << name << ">";
     }
   }
 }
 
 bool is_vendor(const std::string& name) {
-  for (const std::string_view prefix : {"boost/", "nlohmann/", "spdlog/", "plist/", "nettle/", "libmnl/", "CLI/", "yaml-cpp/", "prometheus/", "objc/", "Foundation/",
-                                        "Virtualization/", "dispatch/", "AppKit/"})
+  for (const std::string_view prefix : {"boost/", "nlohmann/", "spdlog/", "plist/", "nettle/", "libmnl/", "CLI/", "yaml-cpp/",
+                                        "prometheus/", "objc/", "Foundation/", "Virtualization/", "dispatch/", "AppKit/"})
     if (name.starts_with(prefix)) return true;
   return name == "sqlite3.h" || name == "CLI11.hpp" || name == "curl/curl.h";
 }
@@ -191,7 +198,8 @@ TEST(Layering, KeepsLibrariesOutOfSharedHeaders) {
   EXPECT_TRUE(shared.contains("daemon/core/error.hpp"));
   for (const std::string& path : shared)
     for (const auto& names : {sources().at(path).quoted, sources().at(path).bracketed})
-      for (const std::string& name : names) EXPECT_FALSE(is_vendor(name)) << path << " includes " << name << ", and other layers include it";
+      for (const std::string& name : names)
+        EXPECT_FALSE(is_vendor(name)) << path << " includes " << name << ", and other layers include it";
 }
 
 // Boost belongs to runtime, to the HTTP engine and to the client's connection. SQL belongs to the store.
@@ -210,7 +218,8 @@ TEST(Layering, KeepsLibrariesInTheirFolders) {
 
 TEST(Files, BeginWithASentence) {
   for (const auto& [path, source] : sources())
-    EXPECT_TRUE(source.first_line.starts_with("// ") || source.first_line.starts_with("#!")) << path << " begins with: " << source.first_line;
+    EXPECT_TRUE(source.first_line.starts_with("// ") || source.first_line.starts_with("#!"))
+        << path << " begins with: " << source.first_line;
 }
 
 TEST(Files, GuardTheirHeaders) {

@@ -58,7 +58,8 @@ void add_boot(Line& line, const MachineSpec& spec, const QemuHost& host) {
 void add_disk(Line& line, const MachineSpec& spec) {
   if (!spec.has_disk) return;
   line.add("-blockdev", "driver=raw,node-name=disk,discard=unmap,detect-zeroes=unmap,file.driver=file,file.locking=on,"
-                        "file.discard=unmap,file.filename=" + path(spec.bundle / "Disk.img"));
+                        "file.discard=unmap,file.filename=" +
+                            path(spec.bundle / "Disk.img"));
   line.add("-device", "virtio-blk-pci,drive=disk,bootindex=1");
 }
 

@@ -116,7 +116,8 @@ void QemuConsole::flush() {
 void QemuConsole::discard_output() {
   std::array<char, 16384> buffer;
   ssize_t count;
-  while ((count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) > 0) {}
+  while ((count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) > 0) {
+  }
   if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) lose_socket();
 }
 

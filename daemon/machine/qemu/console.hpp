@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "daemon/machine/machine.hpp"
 #include "daemon/machine/console_log.hpp"
+#include "daemon/machine/machine.hpp"
 #include "daemon/machine/qemu/file_watch.hpp"
 
 namespace berth {

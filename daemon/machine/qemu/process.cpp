@@ -29,7 +29,8 @@ struct Pipe {
 
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends;
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(ErrorCode::kMachineFailed, std::string{"cannot make a pipe: "} + std::strerror(errno));
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return fail(ErrorCode::kMachineFailed, std::string{"cannot make a pipe: "} + std::strerror(errno));
   return Pipe{UniqueFd{ends[0]}, UniqueFd{ends[1]}};
 }
 
@@ -65,7 +66,8 @@ void close_gaps(const std::vector<int>& open) {
   const rlimit no_core{0, 0}; // a core file would hold the guest's memory
   ::setrlimit(RLIMIT_CORE, &no_core);
   char go = 0;
-  while (::read(child.gate, &go, 1) < 0 && errno == EINTR) {}
+  while (::read(child.gate, &go, 1) < 0 && errno == EINTR) {
+  }
   if (go != 'g') ::_exit(127);
   for (const int fd : child.kept) ::fcntl(fd, F_SETFD, 0);
   static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
@@ -95,7 +97,8 @@ Result<void> let_go(UniqueFd gate, const UniqueFd& error, const std::string& pro
   gate.reset();
   int number = 0;
   ssize_t count;
-  while ((count = ::read(error.get(), &number, sizeof number)) < 0 && errno == EINTR) {}
+  while ((count = ::read(error.get(), &number, sizeof number)) < 0 && errno == EINTR) {
+  }
   if (count == sizeof number) return fail(ErrorCode::kMachineFailed, "cannot execute " + program + ": " + std::strerror(number));
   return {};
 }

@@ -84,7 +84,8 @@ std::optional<MachineExit> read_exit_record(const std::filesystem::path& directo
   const json value = read(directory, kExit);
   if (!value.is_object()) return std::nullopt;
   const std::string reason = text(value, "reason");
-  for (const auto each : {ExitReason::kGuestShutdown, ExitReason::kGuestPanic, ExitReason::kForced, ExitReason::kSaved, ExitReason::kCrashed}) {
+  for (const auto each :
+       {ExitReason::kGuestShutdown, ExitReason::kGuestPanic, ExitReason::kForced, ExitReason::kSaved, ExitReason::kCrashed}) {
     if (reason == to_string(each)) return MachineExit{each, text(value, "detail")};
   }
   return std::nullopt;
@@ -103,8 +104,10 @@ std::string last_words(const std::filesystem::path& directory, std::size_t limit
   if (size > limit) words.erase(0, words.find('\n') == std::string::npos ? 0 : words.find('\n') + 1);
   while (!words.empty() && words.back() == '\n') words.pop_back();
   for (char& each : words) {
-    if (each == '\n') each = ';';
-    else if (static_cast<unsigned char>(each) < 0x20) each = ' ';
+    if (each == '\n')
+      each = ';';
+    else if (static_cast<unsigned char>(each) < 0x20)
+      each = ' ';
   }
   return words;
 }

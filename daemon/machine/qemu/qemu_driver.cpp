@@ -22,7 +22,8 @@ Task<bool> signalled(Signal& signal) {
 } // namespace
 
 QemuDriver::QemuDriver(EventLoop& loop, QemuOptions options)
-    : loop_(loop), options_(std::move(options)), probing_(std::make_shared<Probing>()), files_(std::make_shared<FileWatch>(loop)) {
+    : loop_(loop), options_(std::move(options)), probing_(std::make_shared<Probing>()),
+      files_(std::make_shared<FileWatch>(loop)) {
   auto result = std::make_shared<QemuProbe>();
   loop_.run_blocking([result, binary = options_.binary, choice = options_.accelerator] { *result = probe_qemu(binary, choice); },
                      [result, probing = probing_] {
@@ -54,16 +55,17 @@ DriverFacts QemuDriver::facts() const {
 }
 
 Result<void> QemuDriver::validate(const VmRecord& vm) const {
-  if (vm.guest != Guest::kLinux)
-    return fail(ErrorCode::kDriverUnavailable, "the qemu driver runs linux guests only", vm.name);
-  if (const DriverFacts facts = this->facts(); !facts.is_available) return fail(ErrorCode::kDriverUnavailable, facts.reason, vm.name);
+  if (vm.guest != Guest::kLinux) return fail(ErrorCode::kDriverUnavailable, "the qemu driver runs linux guests only", vm.name);
+  if (const DriverFacts facts = this->facts(); !facts.is_available)
+    return fail(ErrorCode::kDriverUnavailable, facts.reason, vm.name);
   if (vm.cpu_count == 0 || vm.cpu_count > kMostProcessors)
     return fail(ErrorCode::kInvalidValue, "cpu_count lies between 1 and " + std::to_string(kMostProcessors), vm.name);
   if (vm.memory_bytes < kLeastMemory) return fail(ErrorCode::kInvalidValue, "memory_bytes is at least 1 MiB", vm.name);
   if (vm.boot.kind == BootKind::kMacos) return fail(ErrorCode::kUnsupported, "the qemu driver has no mac boot loader", vm.name);
   if (vm.boot.kind == BootKind::kEfi && ::access(options_.firmware_code.c_str(), R_OK) != 0)
     return fail(ErrorCode::kUnsupported, "efi needs " + options_.firmware_code.string() + " (package ovmf)", vm.name);
-  if (vm.boot.command_line.find('\0') != std::string::npos) return fail(ErrorCode::kInvalidValue, "command_line holds a zero byte", vm.name);
+  if (vm.boot.command_line.find('\0') != std::string::npos)
+    return fail(ErrorCode::kInvalidValue, "command_line holds a zero byte", vm.name);
   return {};
 }
 
@@ -72,7 +74,8 @@ Result<std::shared_ptr<QemuSession>> QemuDriver::make_session(const MachineSpec&
                                                std::move(launch.recent_output), std::move(launch.console));
   if (auto started = console->start(*files_); !started) return std::unexpected(started.error());
   QemuSession::Facts facts{spec.runtime_dir, spec.machine_id.hardware_uuid(), spec.memory_bytes, launch.accelerator};
-  auto session = std::make_shared<QemuSession>(loop_, options_.deadlines, std::move(facts), std::move(launch.process), std::move(console));
+  auto session =
+      std::make_shared<QemuSession>(loop_, options_.deadlines, std::move(facts), std::move(launch.process), std::move(console));
   launch.is_ours_to_end = false;
   session->attach(std::move(launch.qmp));
   return session;
@@ -82,7 +85,8 @@ Result<std::shared_ptr<QemuSession>> QemuDriver::make_session(const MachineSpec&
 Task<Result<void>> QemuDriver::come_up(std::shared_ptr<QemuSession> session, int restore_fd) {
   auto met = co_await QemuSession::meet(session, options_.deadlines.start);
   if (met && restore_fd >= 0 && !session->ended()) met = co_await QemuSession::restore(session, restore_fd);
-  if (met && !session->ended() && session->is_paused()) met = fail(ErrorCode::kMachineFailed, "the machine came up, but does not run");
+  if (met && !session->ended() && session->is_paused())
+    met = fail(ErrorCode::kMachineFailed, "the machine came up, but does not run");
   co_return met;
 }
 
@@ -136,7 +140,8 @@ Task<MachineExit> QemuDriver::exit_of(MachineSpec spec) {
   co_return co_await blocking(loop_, [directory = spec.runtime_dir] {
     if (auto known = read_exit_record(directory)) return *known;
     const std::string words = last_words(directory);
-    return MachineExit{ExitReason::kGone, words.empty() ? "the process ended while nobody looked" : "the process ended while nobody looked: " + words};
+    return MachineExit{ExitReason::kGone, words.empty() ? "the process ended while nobody looked"
+                                                        : "the process ended while nobody looked: " + words};
   });
 }
 

@@ -35,7 +35,8 @@ Result<void> make_nvram(const MachineSpec& spec, const std::filesystem::path& fi
   std::error_code error;
   if (std::filesystem::exists(file, error)) return {};
   std::filesystem::copy_file(firmware_variables, draft, std::filesystem::copy_options::overwrite_existing, error);
-  if (!error) std::filesystem::permissions(draft, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
+  if (!error)
+    std::filesystem::permissions(draft, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
   if (!error) std::filesystem::rename(draft, file, error);
   if (error) return fail(ErrorCode::kStorageFailed, "cannot make " + file.string() + ": " + error.message());
   return {};
@@ -132,7 +133,8 @@ Result<QemuLaunch> reopen_qemu(const MachineSpec& spec, std::uint64_t console_ca
   if (!process) return std::unexpected(process.error());
   // The record is of another identity, or a child was caught between fork and exec and ends by itself: not this VM.
   if (record->uuid != spec.machine_id.hardware_uuid() || !command_line_contains(process->identity, record->uuid.to_string()))
-    return fail(ErrorCode::kMachineFailed, "process " + std::to_string(record->process.pid) + " is recorded for this machine, but is not its guest");
+    return fail(ErrorCode::kMachineFailed,
+                "process " + std::to_string(record->process.pid) + " is recorded for this machine, but is not its guest");
   QemuLaunch launch;
   launch.process = std::move(*process);
   launch.accelerator = command_line_contains(record->process, "accel=kvm") ? "kvm" : "tcg";
@@ -147,9 +149,12 @@ Result<QemuLaunch> reopen_qemu(const MachineSpec& spec, std::uint64_t console_ca
 Error explain_failure(std::string words) {
   const auto has = [&](std::string_view text) { return words.find(text) != std::string::npos; };
   ErrorCode code = ErrorCode::kMachineFailed;
-  if (has("\"write\" lock") || has("consistent read\" lock")) code = ErrorCode::kBundleInUse;
-  else if (has("/dev/net/tun") || has("network script")) code = ErrorCode::kNetworkUnavailable;
-  else if (has("cannot set up guest memory")) code = ErrorCode::kInsufficientMemory;
+  if (has("\"write\" lock") || has("consistent read\" lock"))
+    code = ErrorCode::kBundleInUse;
+  else if (has("/dev/net/tun") || has("network script"))
+    code = ErrorCode::kNetworkUnavailable;
+  else if (has("cannot set up guest memory"))
+    code = ErrorCode::kInsufficientMemory;
   return {code, words.empty() ? "qemu ended without a word" : "qemu: " + words};
 }
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <optional>
 
+#include "daemon/machine/console_log.hpp"
 #include "daemon/machine/machine.hpp"
 #include "daemon/machine/qemu/arguments.hpp"
-#include "daemon/machine/console_log.hpp"
 #include "daemon/machine/qemu/process.hpp"
 
 namespace berth {
@@ -18,7 +18,7 @@ struct QemuLaunch {
   UniqueFd qmp, console;        // qmp is empty when an adopted process does not listen any more
   Console::Chunk recent_output; // tail of the console log
   std::string accelerator;
-  int restore_fd = -1;          // number in the child
+  int restore_fd = -1; // number in the child
 
   // A process that start() made and nobody took over is ended: on failure none is left.
   bool is_ours_to_end = false;

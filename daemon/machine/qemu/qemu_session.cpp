@@ -13,7 +13,8 @@ constexpr Duration kClosedIsSilent{500};
 
 } // namespace
 
-QemuSession::QemuSession(EventLoop& loop, QemuDeadlines deadlines, Facts facts, ProcessHandle process, std::shared_ptr<QemuConsole> console)
+QemuSession::QemuSession(EventLoop& loop, QemuDeadlines deadlines, Facts facts, ProcessHandle process,
+                         std::shared_ptr<QemuConsole> console)
     : loop_(loop), deadlines_(deadlines), facts_(std::move(facts)), process_(std::move(process)), console_(std::move(console)),
       tasks_([](const std::string&, std::exception_ptr error) { std::rethrow_exception(error); }) {}
 
@@ -202,7 +203,9 @@ void QemuSession::on_process_end() {
   if (qmp_) qmp_->drain(); // the last words may still lie in the socket
   const auto end = reap(process_.pidfd);
   if (cause_ && cause_->reason != ExitReason::kCrashed) return finish(*cause_);
-  std::string detail = cause_ ? cause_->detail : end ? "the process ended with " + end->text : "the process ended; how is not known";
+  std::string detail = cause_ ? cause_->detail
+                       : end  ? "the process ended with " + end->text
+                              : "the process ended; how is not known";
   tasks_.spawn("end " + facts_.uuid.to_string(), tell_crash(self, std::move(detail)));
 }
 

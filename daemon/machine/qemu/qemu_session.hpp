@@ -94,7 +94,7 @@ private:
   Registration end_watch_, quit_timer_, closed_timer_;
   TaskGroup tasks_; // reactions to the guest; ended with the session
   bool is_paused_ = false, is_met_ = false, is_reachable_ = true, is_gone_ = false, is_detached_ = false;
-  int run_state_changes_ = 0; // stop, cont and the like of ours that wait for their answer
+  int run_state_changes_ = 0;        // stop, cont and the like of ours that wait for their answer
   std::optional<MachineExit> cause_; // why the process is about to end, when that is known
   std::optional<MachineExit> ended_;
   std::string migration_status_;

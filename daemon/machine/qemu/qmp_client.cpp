@@ -20,7 +20,8 @@ std::unexpected<Error> closed() { return fail(ErrorCode::kMachineUnreachable, "t
 } // namespace
 
 QmpClient::QmpClient(EventLoop& loop, UniqueFd connected, Duration deadline, Handlers handlers)
-    : loop_(loop), socket_(std::move(connected)), deadline_(deadline), handlers_(std::make_shared<const Handlers>(std::move(handlers))) {}
+    : loop_(loop), socket_(std::move(connected)), deadline_(deadline),
+      handlers_(std::make_shared<const Handlers>(std::move(handlers))) {}
 
 void QmpClient::start() {
   watch_ = loop_.watch(socket_.get(), Readiness::kReadable, [weak = weak_from_this()] {
@@ -91,9 +92,7 @@ void QmpClient::deliver(const QmpMessage& message) {
       greeted_.notify();
       return;
     case QmpMessage::Kind::kReturn:
-    case QmpMessage::Kind::kError:
-      answered(message);
-      return;
+    case QmpMessage::Kind::kError: answered(message); return;
     case QmpMessage::Kind::kEvent:
       if (const auto handlers = handlers_; handlers && handlers->on_event) handlers->on_event(message);
       return;

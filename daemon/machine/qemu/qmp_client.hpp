@@ -38,7 +38,8 @@ public:
   static Task<Result<void>> open(std::shared_ptr<QmpClient> self, Duration deadline);
   // Errors: kMachineUnreachable (silent, or closed), kMachineFailed (QEMU's own words).
   // `fd`, if not negative, travels with the command (SCM_RIGHTS), for getfd.
-  static Task<Result<QmpValues>> execute(std::shared_ptr<QmpClient> self, std::string command, std::string arguments = {}, int fd = -1);
+  static Task<Result<QmpValues>> execute(std::shared_ptr<QmpClient> self, std::string command, std::string arguments = {},
+                                         int fd = -1);
 
   // Reads what has arrived: after the process's end its last events.
   void drain();

@@ -49,7 +49,8 @@ TEST(Coverage, EveryFieldOfTheContractStandsInTheCode) {
   for (const auto& [schema, names] : daemon.contract().property_names())
     for (const std::string& name : names) {
       const std::string last = name.substr(name.rfind('.') + 1);
-      EXPECT_TRUE(code.find("\"" + last + "\"") != std::string::npos || code.find("\\\"" + last + "\\\"") != std::string::npos) << schema << "." << name;
+      EXPECT_TRUE(code.find("\"" + last + "\"") != std::string::npos || code.find("\\\"" + last + "\\\"") != std::string::npos)
+          << schema << "." << name;
     }
 }
 

@@ -24,7 +24,10 @@ TEST(MachineId, IsLoadedFromBytesAndKnownInEitherEncoding) {
   EXPECT_EQ(added.json()["provisioning_uuid"], "0000FE00-1C4BB370C08694BB");
   EXPECT_EQ(api.post("/v1/machine-ids", {{"data", data}}).status, 200);
   EXPECT_EQ(api.post("/v1/machine-ids", {{"data", "AAAA"}}).code(), "invalid_value");
-  EXPECT_EQ(api.request("POST", "/v1/machine-ids", R"({"data":"AAAA","generate":"linux"})", {}, RequestCheck::kDeliberatelyInvalid).status, 422);
+  EXPECT_EQ(
+      api.request("POST", "/v1/machine-ids", R"({"data":"AAAA","generate":"linux"})", {}, RequestCheck::kDeliberatelyInvalid)
+          .status,
+      422);
 }
 
 TEST(MachineId, IsLoadedFromAFileAndAppliedToAVm) {
@@ -39,7 +42,10 @@ TEST(MachineId, IsLoadedFromAFileAndAppliedToAVm) {
   ASSERT_EQ(added.status, 201) << added.body;
   EXPECT_EQ(added.json()["key"], vm["machine_id"]);
   EXPECT_EQ(added.json()["origin"], "loaded");
-  const auto made = api.post("/v1/vms", {{"name", "two"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}, {"machine_id", added.json()["key"]}}, kWait);
+  const auto made = api.post(
+      "/v1/vms",
+      {{"name", "two"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}, {"machine_id", added.json()["key"]}},
+      kWait);
   ASSERT_EQ(made.status, 201);
   EXPECT_EQ(made.json()["machine_id"], vm["machine_id"]);
   EXPECT_EQ(api.post("/v1/machine-ids", {{"path", "/etc/hostname"}}).code(), "invalid_value");
@@ -101,7 +107,15 @@ TEST(Image, ADiskImageBecomesTheDisk) {
   std::ofstream(file) << "boot sector";
   std::filesystem::resize_file(file, 8192);
   const auto image = api.post("/v1/images", {{"path", file.string()}, {"kind", "disk"}}, kWait).json();
-  const auto vm = api.post("/v1/vms", {{"name", "one"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}, {"disk_image", image["id"]}, {"disk_bytes", 1 << 20}, {"boot", {{"kind", "efi"}}}}, kWait);
+  const auto vm = api.post("/v1/vms",
+                           {{"name", "one"},
+                            {"guest", "linux"},
+                            {"cpu_count", 1},
+                            {"memory_bytes", 64 << 20},
+                            {"disk_image", image["id"]},
+                            {"disk_bytes", 1 << 20},
+                            {"boot", {{"kind", "efi"}}}},
+                           kWait);
   ASSERT_EQ(vm.status, 201) << vm.body;
   std::ifstream disk(daemon.state_dir() / "vms" / (vm.json()["id"].get<std::string>() + ".bundle") / "Disk.img");
   std::string text(11, 0);

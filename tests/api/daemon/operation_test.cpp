@@ -45,7 +45,11 @@ TEST(Operation, ListsPageFromTheNewest) {
   TestDaemon daemon;
   auto api = daemon.client();
   for (int i = 0; i < 5; ++i)
-    ASSERT_EQ(api.post("/v1/vms", {{"name", "vm-" + std::to_string(i)}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}}, kWait).status, 201);
+    ASSERT_EQ(api.post("/v1/vms",
+                       {{"name", "vm-" + std::to_string(i)}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}},
+                       kWait)
+                  .status,
+              201);
   const auto first = api.get("/v1/operations?limit=2").json();
   EXPECT_EQ(first["items"].size(), 2U);
   const auto rest = api.get("/v1/operations?limit=10&cursor=" + first["next_cursor"].get<std::string>()).json();

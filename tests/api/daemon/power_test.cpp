@@ -57,7 +57,11 @@ TEST(Power, IllegalActionsNameTheStateAndWhatIsAllowed) {
 TEST(Power, AnEmptyVmHasNothingToBoot) {
   TestDaemon daemon;
   auto api = daemon.client();
-  ASSERT_EQ(api.post("/v1/vms", {{"name", "one"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}, {"disk_bytes", 1 << 20}}, kWait).status, 201);
+  ASSERT_EQ(api.post("/v1/vms",
+                     {{"name", "one"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}, {"disk_bytes", 1 << 20}},
+                     kWait)
+                .status,
+            201);
   EXPECT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).code(), "nothing_to_boot");
 }
 
@@ -122,7 +126,8 @@ TEST(Power, ABerthHeldElsewhereIsSaidSo) {
   EXPECT_EQ(api.get("/v1/vms/a").json()["status"]["state"], "stopped");
   const auto queued = api.post("/v1/vms/a/start", {{"queue", true}}).json();
   auto operation = api.get("/v1/operations/" + queued["id"].get<std::string>()).json();
-  for (int i = 0; i < 100 && operation["state"] == "running"; ++i) operation = api.get("/v1/operations/" + queued["id"].get<std::string>() + "?wait=1").json();
+  for (int i = 0; i < 100 && operation["state"] == "running"; ++i)
+    operation = api.get("/v1/operations/" + queued["id"].get<std::string>() + "?wait=1").json();
   EXPECT_EQ(operation["state"], "queued");
   EXPECT_EQ(daemon.host().starts(), 0U); // refused, waiting, not spinning
   EXPECT_EQ(api.remove("/v1/operations/" + queued["id"].get<std::string>()).status, 202);

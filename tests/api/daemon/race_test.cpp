@@ -69,7 +69,7 @@ void run_client(TestDaemon& daemon, int client, Counters& counters, const std::a
     const auto answer = act(api, random, daemon.host(), client, number);
     ++counters.requests;
     if (answer.status == 0) ++counters.lost;
-      if (answer.status >= 500 && answer.status != 502) {
+    if (answer.status >= 500 && answer.status != 502) {
       ++counters.server_errors;
       std::cerr << answer.body << "\n" << api.get("/v1/vms/" + answer.json().value("subject", "")).body << "\n";
     }
@@ -106,16 +106,25 @@ TEST(Race, TheLawHoldsUnderSixtyFourClients) {
     else if (i % 3 == 1)
       make_vm(api, daemon, "vm-" + std::to_string(i));
     else // twins: one identity, two VMs
-      ASSERT_EQ(api.post("/v1/vms/vm-" + std::to_string(i - (i % 2 ? 1 : 2)) + "/clone", {{"name", "vm-" + std::to_string(i)}}, {{"Prefer", "wait=10"}}).status, 201);
+      ASSERT_EQ(api.post("/v1/vms/vm-" + std::to_string(i - (i % 2 ? 1 : 2)) + "/clone", {{"name", "vm-" + std::to_string(i)}},
+                         {{"Prefer", "wait=10"}})
+                    .status,
+                201);
   }
-  daemon.host().set_delays({.start = Duration{3}, .shutdown = Duration{5}, .force_stop = Duration{1}, .pause = Duration{1}, .resume = Duration{1}, .save = Duration{4}});
+  daemon.host().set_delays({.start = Duration{3},
+                            .shutdown = Duration{5},
+                            .force_stop = Duration{1},
+                            .pause = Duration{1},
+                            .resume = Duration{1},
+                            .save = Duration{4}});
 
   Counters counters;
   std::atomic<bool> is_over = false;
   std::atomic<std::uint64_t> events = 0;
   std::vector<std::thread> threads;
   std::thread follower([&] { follow(daemon, is_over, events); });
-  for (int i = 0; i < kClients; ++i) threads.emplace_back(run_client, std::ref(daemon), i, std::ref(counters), std::cref(is_over));
+  for (int i = 0; i < kClients; ++i)
+    threads.emplace_back(run_client, std::ref(daemon), i, std::ref(counters), std::cref(is_over));
   std::this_thread::sleep_for(kTime); // the length of the test, not a wait for anything
   is_over = true;
   for (auto& thread : threads) thread.join();
@@ -128,14 +137,15 @@ TEST(Race, TheLawHoldsUnderSixtyFourClients) {
   }
   for (const auto& each : api.get("/v1/operations?state=running&limit=1000").json()["items"])
     EXPECT_NE(api.get("/v1/operations/" + each["id"].get<std::string>() + "?wait=30").json()["state"], "running") << each;
-  for (const auto& vm : api.get("/v1/vms?limit=1000").json()["items"])
-    EXPECT_TRUE(vm["status"]["operation"].is_null()) << vm;
+  for (const auto& vm : api.get("/v1/vms?limit=1000").json()["items"]) EXPECT_TRUE(vm["status"]["operation"].is_null()) << vm;
   follower.join();
 
   // Stop all: no claim may be left, or the next start of a twin would be refused.
   for (const auto& vm : api.get("/v1/vms?limit=1000").json()["items"])
     if (vm["status"]["state"] != "stopped" && vm["status"]["state"] != "failed" && vm["status"]["state"] != "suspended")
-      EXPECT_EQ(api.post("/v1/vms/" + vm["id"].get<std::string>() + "/stop", {{"mode", "force"}}, {{"Prefer", "wait=10"}}).status, 200) << vm;
+      EXPECT_EQ(api.post("/v1/vms/" + vm["id"].get<std::string>() + "/stop", {{"mode", "force"}}, {{"Prefer", "wait=10"}}).status,
+                200)
+          << vm;
   daemon.on_core([](Harbour&) {});
   EXPECT_EQ(daemon.host().running(), 0U);
   EXPECT_EQ(api.get("/v1/host").json()["quota"]["used"], 0);
@@ -143,8 +153,9 @@ TEST(Race, TheLawHoldsUnderSixtyFourClients) {
   EXPECT_EQ(counters.lost, 0U);
   EXPECT_LE(daemon.host().most_macos(), 2U);
   EXPECT_GT(daemon.host().starts(), 100U);
-  std::cout << "race: " << counters.requests << " requests, " << daemon.host().starts() << " starts, " << events << " events, answers 2xx "
-            << counters.by_class[2] << ", 4xx " << counters.by_class[4] << ", 5xx " << counters.by_class[5] << "\n";
+  std::cout << "race: " << counters.requests << " requests, " << daemon.host().starts() << " starts, " << events
+            << " events, answers 2xx " << counters.by_class[2] << ", 4xx " << counters.by_class[4] << ", 5xx "
+            << counters.by_class[5] << "\n";
 }
 
 } // namespace

@@ -122,6 +122,14 @@ TEST(Recovery, AutostartComesUpByPriority) {
   wait_for_state(later, "c", "running");
   wait_for_state(later, "b", "running");
   EXPECT_EQ(later.get("/v1/vms/a").json()["status"]["state"], "stopped");
+  // The lowest comes last: its start is told by an event of its own.
+  auto events = later.events("/v1/events?after=0&type=operation.updated");
+  ASSERT_TRUE(events);
+  for (;;) {
+    const auto event = events->next(Duration{10'000});
+    ASSERT_TRUE(event) << "a is not queued";
+    if (event->json()["name"] == "a" && event->json()["details"]["state"] == "queued") break;
+  }
   EXPECT_EQ(later.get("/v1/host").json()["quota"]["queued"].size(), 1U);
 }
 

@@ -43,7 +43,9 @@ TEST_P(Storage, AFaultRefusesTheRequestAndChangesNothing) {
   EXPECT_EQ(later.get("/v1/vms").json()["items"].size(), 1U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Faults, Storage, testing::Values(FaultyVfs::Fault::kNoSpace, FaultyVfs::Fault::kWriteError, FaultyVfs::Fault::kSyncError));
+INSTANTIATE_TEST_SUITE_P(Faults, Storage,
+                         testing::Values(FaultyVfs::Fault::kNoSpace, FaultyVfs::Fault::kWriteError,
+                                         FaultyVfs::Fault::kSyncError));
 
 TEST(StorageEnd, TheEndOfAGuestIsKnownAtOnceAndWrittenWhenItCanBe) {
   FaultyVfs vfs;

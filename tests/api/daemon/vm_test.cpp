@@ -11,7 +11,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json minimal(const std::string& name) { return {{"name", name}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}}; }
+Json minimal(const std::string& name) {
+  return {{"name", name}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}};
+}
 const Headers kWait{{"Prefer", "wait=10"}};
 
 TEST(Vm, IsCreatedVisibleAtOnceAndReadBack) {
@@ -26,7 +28,8 @@ TEST(Vm, IsCreatedVisibleAtOnceAndReadBack) {
   EXPECT_EQ(vm["name"], "one");
   EXPECT_EQ(vm["status"]["state"], "stopped");
   EXPECT_TRUE(vm["simulated"].get<bool>());
-  EXPECT_TRUE(std::filesystem::exists(daemon.state_dir() / "vms" / (vm["id"].get<std::string>() + ".bundle") / "MachineIdentifier"));
+  EXPECT_TRUE(
+      std::filesystem::exists(daemon.state_dir() / "vms" / (vm["id"].get<std::string>() + ".bundle") / "MachineIdentifier"));
   EXPECT_TRUE(std::filesystem::is_empty(daemon.state_dir() / "staging"));
 }
 
@@ -49,9 +52,12 @@ TEST(Vm, BadBodiesAreRefusedByCode) {
   check(R"({"name":"a","guest":"beos","cpu_count":1,"memory_bytes":67108864})", 422, "invalid_value");
   check(R"({"guest":"linux","cpu_count":1,"memory_bytes":67108864})", 422, "invalid_value");
   check(R"({"name":"a","guest":"linux","cpu_count":1,"memory_bytes":67108864,"disk_bytes":100})", 422, "invalid_value");
-  check(R"({"name":"a","guest":"linux","cpu_count":1,"memory_bytes":67108864,"mac_address":"01:00:00:00:00:01"})", 422, "invalid_value");
+  check(R"({"name":"a","guest":"linux","cpu_count":1,"memory_bytes":67108864,"mac_address":"01:00:00:00:00:01"})", 422,
+        "invalid_value");
   check(R"({"name":"a","guest":"linux","cpu_count":1,"memory_bytes":67108864,"boot":{"kind":"kernel"}})", 422, "invalid_value");
-  check(R"({"name":"a","guest":"linux","cpu_count":1,"memory_bytes":67108864,"machine_id":"uuid:00000000-0000-4000-8000-000000000000"})", 422, "invalid_value");
+  check(
+      R"({"name":"a","guest":"linux","cpu_count":1,"memory_bytes":67108864,"machine_id":"uuid:00000000-0000-4000-8000-000000000000"})",
+      422, "invalid_value");
   EXPECT_EQ(api.get("/v1/vms").json()["items"].size(), 0U);
 }
 
@@ -73,7 +79,8 @@ TEST(Vm, PatchNeedsTheRevisionAndChangesOnlyWhatIsSaid) {
   auto api = daemon.client();
   const auto made = api.post("/v1/vms", minimal("one"), kWait);
   const std::string etag = made.header("ETag");
-  EXPECT_EQ(api.request("PATCH", "/v1/vms/one", R"({"cpu_count":2})", {}, RequestCheck::kDeliberatelyInvalid).code(), "precondition_required");
+  EXPECT_EQ(api.request("PATCH", "/v1/vms/one", R"({"cpu_count":2})", {}, RequestCheck::kDeliberatelyInvalid).code(),
+            "precondition_required");
   const auto changed = api.patch("/v1/vms/one", {{"cpu_count", 2}, {"labels", {{"team", "red"}}}, {"name", "two"}}, etag);
   ASSERT_EQ(changed.status, 200) << changed.body;
   const auto vm = api.get("/v1/vms/two").json();
@@ -177,7 +184,8 @@ TEST(Vm, CloneKeepsTheIdentityTakesANewMacAndSaysSo) {
   EXPECT_EQ(data, "data");
   const auto carriers = api.get("/v1/machine-ids/" + vm["machine_id"].get<std::string>()).json()["carried_by"];
   EXPECT_EQ(carriers.size(), 2U);
-  EXPECT_NE(api.post("/v1/vms/one/clone", {{"name", "three"}, {"machine_id", "new"}}, kWait).json()["machine_id"], vm["machine_id"]);
+  EXPECT_NE(api.post("/v1/vms/one/clone", {{"name", "three"}, {"machine_id", "new"}}, kWait).json()["machine_id"],
+            vm["machine_id"]);
 }
 
 TEST(Vm, MacosCloneWithANewIdentityNeedsConsent) {
@@ -206,7 +214,9 @@ TEST(Vm, ImportTakesABundleOfBerthAndLeavesItAsItIs) {
   EXPECT_EQ(api.post("/v1/vms/import", {{"path", carried.string()}, {"name", "three"}}, kWait).code(), "bundle_invalid");
   EXPECT_EQ(api.post("/v1/vms/import", {{"path", "/nowhere"}, {"name", "three"}}, kWait).code(), "not_found");
   std::filesystem::create_symlink(carried, carried.parent_path() / "link.bundle");
-  EXPECT_EQ(api.post("/v1/vms/import", {{"path", (carried.parent_path() / "link.bundle").string()}, {"name", "three"}}, kWait).code(), "path_not_allowed");
+  EXPECT_EQ(
+      api.post("/v1/vms/import", {{"path", (carried.parent_path() / "link.bundle").string()}, {"name", "three"}}, kWait).code(),
+      "path_not_allowed");
 }
 
 TEST(Vm, ReadersMayLookAndNotTouch) {

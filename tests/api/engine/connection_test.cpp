@@ -26,7 +26,8 @@ TEST(Connection, AnswersPipelinedRequestsInOrder) {
   Harness harness{sample_router()};
   Client client = harness.connect();
   std::string bytes;
-  for (int count = 0; count < 200; ++count) bytes += get("/echo/n" + std::to_string(count)) + post("/later", std::to_string(count));
+  for (int count = 0; count < 200; ++count)
+    bytes += get("/echo/n" + std::to_string(count)) + post("/later", std::to_string(count));
   ASSERT_TRUE(client.send(bytes));
   for (int count = 0; count < 200; ++count) {
     EXPECT_NE(client.read_answer().body.find("\"n" + std::to_string(count) + "\""), std::string::npos);
@@ -37,10 +38,13 @@ TEST(Connection, AnswersPipelinedRequestsInOrder) {
 TEST(Connection, TakesRequestsByteByByte) {
   Harness harness{sample_router()};
   Client client = harness.connect();
-  const std::string chunked = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-                              "3;ext=\"a\"\r\n[1,\r\n2\r\n2]\r\n0\r\nX-Trailer: ignored\r\n\r\n";
-  const std::string empty = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n0\r\n\r\n";
-  for (const char byte : "\r\n" + post("/echo", "{\"a\":1}") + chunked + empty + get("/plain")) ASSERT_TRUE(client.send({&byte, 1}));
+  const std::string chunked =
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3;ext=\"a\"\r\n[1,\r\n2\r\n2]\r\n0\r\nX-Trailer: ignored\r\n\r\n";
+  const std::string empty =
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n0\r\n\r\n";
+  for (const char byte : "\r\n" + post("/echo", "{\"a\":1}") + chunked + empty + get("/plain"))
+    ASSERT_TRUE(client.send({&byte, 1}));
   EXPECT_EQ(client.read_answer().body, R"({"body":"{\"a\":1}"})");
   EXPECT_EQ(client.read_answer().body, R"({"body":"[1,2]"})");
   EXPECT_EQ(client.read_answer().body, R"({"body":""})");
@@ -147,7 +151,8 @@ TEST(Connection, EchoesSafeRequestIdsOnly) {
 TEST(Connection, ContinuesWhenAsked) {
   Harness harness{sample_router()};
   Client client = harness.connect();
-  const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+  const std::string head =
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
   ASSERT_TRUE(client.send(head));
   EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   ASSERT_TRUE(client.send("{}"));
@@ -159,7 +164,8 @@ TEST(Connection, ContinuesWhenAsked) {
 TEST(Connection, RefusesBeforeTheBodyIsSent) {
   Harness harness{sample_router()};
   Client client = harness.connect();
-  const Answer answer = client.request("POST /absent HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  const Answer answer = client.request(
+      "POST /absent HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   EXPECT_EQ(answer.status, 404);
   EXPECT_EQ(answer.field("Connection"), "close");
   EXPECT_TRUE(client.is_ended());

@@ -104,7 +104,8 @@ std::string Client::read_until(std::string_view end) {
 }
 
 std::string Client::read_bytes(std::size_t size) {
-  while (buffer_.size() < size && receive()) {}
+  while (buffer_.size() < size && receive()) {
+  }
   std::string text = buffer_.substr(0, size);
   buffer_.erase(0, text.size());
   return text;
@@ -121,7 +122,8 @@ Answer Client::read_answer(bool has_body) {
 }
 
 std::string Client::read_to_end() {
-  while (receive()) {}
+  while (receive()) {
+  }
   return std::exchange(buffer_, {});
 }
 
@@ -135,7 +137,8 @@ std::string make_folder() {
   return name;
 }
 
-Harness::Harness(Router router, ServerOptions options, bool as_operator) : folder_(make_folder()), path_(folder_ + "/run/api.sock"), loop_(1) {
+Harness::Harness(Router router, ServerOptions options, bool as_operator)
+    : folder_(make_folder()), path_(folder_ + "/run/api.sock"), loop_(1) {
   if (as_operator) options.roles.operator_uids.push_back(::geteuid());
   server_ = std::make_unique<Server>(loop_, std::move(router), std::move(options));
   const auto listening = server_->listen_unix(path_);
@@ -197,8 +200,8 @@ std::string get(std::string_view target, std::string_view fields) {
 }
 
 std::string post(std::string_view target, std::string_view body, std::string_view fields) {
-  return "POST " + std::string{target} + " HTTP/1.1\r\nHost: localhost\r\n" + std::string{fields} + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-         std::string{body};
+  return "POST " + std::string{target} + " HTTP/1.1\r\nHost: localhost\r\n" + std::string{fields} +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string{body};
 }
 
 Router sample_router(AsioEventLoop*) {
@@ -206,14 +209,21 @@ Router sample_router(AsioEventLoop*) {
   const auto plain = prepare(200, "application/json", R"({"plain":true})", "\"7\"");
   router.add(Method::kGet, "/plain", Access::kReader, [plain](const Request&) { return Response::from(plain); });
   router.add(Method::kGet, "/echo/{name}", Access::kReader, [](const Request& request) {
-    return Response::json(200, JsonWriter{}.begin_object().field("name", request.parameter("name")).field("request_id", request.request_id).end_object().take());
+    return Response::json(200, JsonWriter{}
+                                   .begin_object()
+                                   .field("name", request.parameter("name"))
+                                   .field("request_id", request.request_id)
+                                   .end_object()
+                                   .take());
   });
   router.add(Method::kPost, "/echo", Access::kOperator, [](const Request& request) {
     return Response::json(200, JsonWriter{}.begin_object().field("body", request.body).end_object().take());
   });
   router.add_async(Method::kPost, "/later", Access::kOperator, [](Request request) { return echo_later(std::move(request)); });
-  router.add_async(Method::kGet, "/throw-later", Access::kReader, [](Request request) { return throw_later(std::move(request)); });
-  router.add(Method::kGet, "/throw", Access::kReader, [](const Request&) -> Response { throw std::runtime_error("as tests want"); });
+  router.add_async(Method::kGet, "/throw-later", Access::kReader,
+                   [](Request request) { return throw_later(std::move(request)); });
+  router.add(Method::kGet, "/throw", Access::kReader,
+             [](const Request&) -> Response { throw std::runtime_error("as tests want"); });
   router.add(Method::kGet, "/reader", Access::kReader, [](const Request&) { return Response::no_content(); });
   router.add(Method::kPost, "/operator", Access::kOperator, [](const Request&) { return Response::no_content(); });
   router.add(Method::kGet, "/anyone", Access::kAnyone, [](const Request&) { return Response::no_content(); });

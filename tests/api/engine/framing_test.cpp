@@ -33,22 +33,34 @@ constexpr std::string_view kSmuggled = "GET /plain HTTP/1.1\r\nHost: x\r\n\r\n";
 std::string with_smuggled(std::string_view head) { return std::string{head} + "0\r\n\r\n" + std::string{kSmuggled}; }
 
 TEST_F(Framing, TransferEncodingIsChunkedOrNothing) {
-  for (const char* value : {"xchunked", "chunked, identity", "identity", "gzip", "gzip, chunked", "chunked;q=1", "\"chunked\"", "", "chunked,"})
-    check(value, with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + std::string{value} + "\r\n\r\n"), 501, "not_implemented");
-  check("with a length", with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\n"), 400, "malformed_request");
+  for (const char* value :
+       {"xchunked", "chunked, identity", "identity", "gzip", "gzip, chunked", "chunked;q=1", "\"chunked\"", "", "chunked,"})
+    check(value, with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + std::string{value} + "\r\n\r\n"), 501,
+          "not_implemented");
+  check("with a length",
+        with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\n"), 400,
+        "malformed_request");
 }
 
 TEST_F(Framing, OneFramingFieldOnly) {
-  check("CL, TE", with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), 400, "malformed_request");
-  check("TE, CL", with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"), 400, "malformed_request");
-  check("TE, TE", with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"), 400, "malformed_request");
-  check("TE in 1.0", with_smuggled("POST /echo HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"), 400, "malformed_request");
+  check("CL, TE", with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), 400,
+        "malformed_request");
+  check("TE, CL", with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"), 400,
+        "malformed_request");
+  check("TE, TE",
+        with_smuggled("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"), 400,
+        "malformed_request");
+  check("TE in 1.0", with_smuggled("POST /echo HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"), 400,
+        "malformed_request");
 }
 
 TEST_F(Framing, ContentLengthIsOneNumber) {
   for (const char* value : {"3, 3", "3,3", "+3", "-3", "0x3", "3 3", "", " ", "99999999999999999999", "3;", "\"3\""})
-    check(value, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::string{value} + "\r\n\r\nabc" + std::string{kSmuggled}, 400, "malformed_request");
-  check("same twice", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400, "malformed_request");
+    check(value,
+          "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::string{value} + "\r\n\r\nabc" + std::string{kSmuggled}, 400,
+          "malformed_request");
+  check("same twice", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400,
+        "malformed_request");
   check("two", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400, "malformed_request");
 }
 
@@ -102,9 +114,10 @@ TEST_F(Framing, RequestLinesAreStrict) {
 }
 
 TEST_F(Framing, ChunksAreStrict) {
-  const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
-  for (const char* body : {"0x3\r\nabc\r\n0\r\n\r\n", "-1\r\nabc\r\n", "+3\r\nabc\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "11111111111111111\r\n", "\r\n",
-                           "3 \r\nabc\r\n0\r\n\r\n", "g\r\n"})
+  const std::string head =
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const char* body : {"0x3\r\nabc\r\n0\r\n\r\n", "-1\r\nabc\r\n", "+3\r\nabc\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n",
+                           "3\r\nabcd\r\n0\r\n\r\n", "11111111111111111\r\n", "\r\n", "3 \r\nabc\r\n0\r\n\r\n", "g\r\n"})
     check(body, head + body, 400, "malformed_request");
   check("a chunk beyond the limit", head + "fffffff\r\n", 413, "payload_too_large");
   check("a chunk header without end", head + "1;" + std::string(9'000, 'x'), 431, "header_too_large");
@@ -117,17 +130,22 @@ TEST_F(Framing, SizesHaveBounds) {
   std::string many = "GET /plain HTTP/1.1\r\nHost: x\r\n";
   for (int count = 0; count < 2'000; ++count) many += "A: b\r\n";
   check("many fields", many + "\r\n", 431, "header_too_large");
-  check("body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n", 413, "payload_too_large");
+  check("body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n", 413,
+        "payload_too_large");
 }
 
 TEST_F(Framing, OtherCodingsAndExpectationsAreRefused) {
-  check("gzip", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx", 415, "unsupported_media_type");
-  check("expectation", "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 200-maybe\r\nContent-Length: 1\r\n\r\nx", 400, "malformed_request");
+  check("gzip", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx", 415,
+        "unsupported_media_type");
+  check("expectation", "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 200-maybe\r\nContent-Length: 1\r\n\r\nx", 400,
+        "malformed_request");
 }
 
 TEST_F(Framing, ProblemsDoNotRepeatTheInput) {
-  for (const char* bytes : {"GET /<script>alert HTTP/1.1\r\nHost: x\r\n\r\n", "GET /plain HTTP/1.1\r\nHost: x\r\nX: <script>\r\n y\r\n\r\n", "GET /nothing-<script> HTTP/1.1\r\nHost: x\r\n\r\n",
-                            "GET /nothing-script HTTP/1.1\r\nHost: x\r\n\r\n", "script / HTTP/1.1\r\nHost: x\r\n\r\n"}) {
+  for (const char* bytes :
+       {"GET /<script>alert HTTP/1.1\r\nHost: x\r\n\r\n", "GET /plain HTTP/1.1\r\nHost: x\r\nX: <script>\r\n y\r\n\r\n",
+        "GET /nothing-<script> HTTP/1.1\r\nHost: x\r\n\r\n", "GET /nothing-script HTTP/1.1\r\nHost: x\r\n\r\n",
+        "script / HTTP/1.1\r\nHost: x\r\n\r\n"}) {
     Client client = harness.connect();
     const Answer answer = client.request(bytes);
     EXPECT_GE(answer.status, 400);

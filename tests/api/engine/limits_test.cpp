@@ -39,7 +39,9 @@ TEST(Deadlines, DrippingBytesDoesNotMoveTheDeadline) {
 TEST(Deadlines, ABodyThatDoesNotEndIsATimeout) {
   Harness harness{sample_router(), with_limits([](ServerLimits& limits) { limits.body_time = Duration{50}; })};
   Client client = harness.connect();
-  EXPECT_EQ(client.request("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n{").code(), "request_timeout");
+  EXPECT_EQ(
+      client.request("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n{").code(),
+      "request_timeout");
   EXPECT_TRUE(client.is_ended());
 }
 
@@ -56,7 +58,8 @@ TEST(Deadlines, APeerThatDoesNotReadItsAnswerIsCut) {
   Harness harness{sample_router(), with_limits([](ServerLimits& limits) { limits.write_time = Duration{50}; })};
   Client client = harness.connect();
   ASSERT_TRUE(client.send(get("/big")));
-  EXPECT_TRUE(harness.wait_until([](const ServerStats& stats) { return stats.connections_accepted == 1 && stats.connections == 0; }));
+  EXPECT_TRUE(
+      harness.wait_until([](const ServerStats& stats) { return stats.connections_accepted == 1 && stats.connections == 0; }));
   EXPECT_LT(client.read_to_end().size(), 16u * 1024 * 1024);
 }
 

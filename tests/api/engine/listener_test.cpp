@@ -26,7 +26,7 @@ protected:
   ~Listening() override { std::filesystem::remove_all(folder); }
 
   mode_t mode_of(const std::string& file) {
-    struct stat status {};
+    struct stat status{};
     EXPECT_EQ(::lstat(file.c_str(), &status), 0) << file;
     return status.st_mode & 07777;
   }
@@ -94,7 +94,7 @@ TEST_F(Listening, AStaleSocketIsReplaced) {
 
 TEST_F(Listening, AStaleSocketIsLeftWhileAnotherHoldsTheLock) {
   leave_stale_socket();
-  struct stat before {}, after {};
+  struct stat before{}, after{};
   ASSERT_EQ(::lstat(path.c_str(), &before), 0);
   {
     auto other = open_unix_listener(folder + "/run/other.sock", std::nullopt);
@@ -166,8 +166,8 @@ TEST(Inherited, OnlyListeningLocalSocketsAreTaken) {
   int pair[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
   const UniqueFd other{pair[1]};
-  EXPECT_FALSE(describe_listener(UniqueFd{pair[0]}).has_value());                                       // not listening
-  EXPECT_FALSE(describe_listener(UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}).has_value());     // no socket
+  EXPECT_FALSE(describe_listener(UniqueFd{pair[0]}).has_value());                                         // not listening
+  EXPECT_FALSE(describe_listener(UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}).has_value());       // no socket
   EXPECT_FALSE(describe_listener(UniqueFd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)}).has_value()); // no stream
   UniqueFd abstract{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   ASSERT_EQ(::listen(abstract.get(), 1), -1); // unbound sockets cannot listen
@@ -175,7 +175,9 @@ TEST(Inherited, OnlyListeningLocalSocketsAreTaken) {
   address.sun_family = AF_UNIX;
   const std::string name = "berth-test-" + std::to_string(::getpid());
   std::memcpy(address.sun_path + 1, name.data(), name.size());
-  ASSERT_EQ(::bind(abstract.get(), reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())), 0);
+  ASSERT_EQ(::bind(abstract.get(), reinterpret_cast<sockaddr*>(&address),
+                   static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())),
+            0);
   ASSERT_EQ(::listen(abstract.get(), 1), 0);
   EXPECT_FALSE(describe_listener(std::move(abstract)).has_value()); // abstract: no directory guards it
 }

@@ -26,7 +26,8 @@ struct Broadcast {
 };
 
 Task<void> send_three(Request request, std::shared_ptr<EventStream> stream) {
-  for (int count = 1; count <= 3; ++count) stream->send("data: " + std::to_string(count) + " " + std::string{request.query_value("after").value_or("")} + "\n\n");
+  for (int count = 1; count <= 3; ++count)
+    stream->send("data: " + std::to_string(count) + " " + std::string{request.query_value("after").value_or("")} + "\n\n");
   co_return;
 }
 
@@ -44,9 +45,15 @@ protected:
   void start(ServerOptions options = {}) {
     options.limits.sweep_interval = Duration{10};
     Router router = sample_router();
-    router.add_stream("/all", Access::kReader, nullptr, [this](Request request, std::shared_ptr<EventStream> stream) { return all.serve(std::move(request), std::move(stream)); });
-    router.add_stream("/three", Access::kReader,
-                      [](const Request& request) { return request.query_value("refuse") ? std::optional{Response::json(400, "{}")} : std::nullopt; }, send_three);
+    router.add_stream("/all", Access::kReader, nullptr, [this](Request request, std::shared_ptr<EventStream> stream) {
+      return all.serve(std::move(request), std::move(stream));
+    });
+    router.add_stream(
+        "/three", Access::kReader,
+        [](const Request& request) {
+          return request.query_value("refuse") ? std::optional{Response::json(400, "{}")} : std::nullopt;
+        },
+        send_three);
     router.add_stream("/replay", Access::kReader, nullptr, replay);
     harness = std::make_unique<Harness>(std::move(router), std::move(options));
   }

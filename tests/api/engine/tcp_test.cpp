@@ -61,8 +61,10 @@ TEST_F(Tcp, TheTokenOpens) {
 
 TEST_F(Tcp, NothingIsServedWithoutIt) {
   const std::string token{kToken};
-  for (const std::string& fields : {std::string{}, bearer(""), bearer(token + "0"), bearer(token.substr(1)), bearer(token.substr(0, 31) + "0"), bearer(token + token),
-                                    "Authorization: Basic " + token + "\r\n", "Authorization: " + token + "\r\n", "Cookie: token=" + token + "\r\n"}) {
+  for (const std::string& fields :
+       {std::string{}, bearer(""), bearer(token + "0"), bearer(token.substr(1)), bearer(token.substr(0, 31) + "0"),
+        bearer(token + token), "Authorization: Basic " + token + "\r\n", "Authorization: " + token + "\r\n",
+        "Cookie: token=" + token + "\r\n"}) {
     for (const char* line : {"GET /anyone", "GET /absent", "POST /operator", "DELETE /anyone", "GET /socket"}) {
       const Answer answer = ask(line, host() + fields);
       EXPECT_EQ(answer.status, 401) << line << " " << fields;
@@ -75,8 +77,10 @@ TEST_F(Tcp, NothingIsServedWithoutIt) {
 
 TEST_F(Tcp, HostsOutsideTheListAreRefused) {
   const std::string number = std::to_string(port);
-  for (const std::string& value : {std::string{"evil.example"}, "evil.example:" + number, std::string{"localhost"}, std::string{"127.0.0.1"}, "localhost:" + std::to_string(port + 1),
-                                   "localhost.evil.example:" + number, "127.0.0.2:" + number, "0.0.0.0:" + number, "localhost:" + number + "0"}) {
+  for (const std::string& value :
+       {std::string{"evil.example"}, "evil.example:" + number, std::string{"localhost"}, std::string{"127.0.0.1"},
+        "localhost:" + std::to_string(port + 1), "localhost.evil.example:" + number, "127.0.0.2:" + number, "0.0.0.0:" + number,
+        "localhost:" + number + "0"}) {
     const Answer answer = ask("GET /plain", "Host: " + value + "\r\n" + bearer());
     EXPECT_EQ(answer.status, 403) << value;
     EXPECT_EQ(answer.code(), "host_not_allowed") << value;
@@ -84,14 +88,18 @@ TEST_F(Tcp, HostsOutsideTheListAreRefused) {
 }
 
 TEST_F(Tcp, OtherOriginsAreRefusedOnEveryMethodAndWebSocket) {
-  const std::string upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
-  for (const char* fields : {"Origin: http://evil.example\r\n", "Origin: null\r\n", "Origin: http://127.0.0.1:5173.evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n",
-                             "Sec-Fetch-Site: same-site\r\n", "Origin: http://127.0.0.1\r\n"}) {
+  const std::string upgrade =
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+  for (const char* fields :
+       {"Origin: http://evil.example\r\n", "Origin: null\r\n", "Origin: http://127.0.0.1:5173.evil.example\r\n",
+        "Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n", "Origin: http://127.0.0.1\r\n"}) {
     EXPECT_EQ(ask("GET /plain", host() + bearer() + fields).code(), "origin_not_allowed") << fields;
     EXPECT_EQ(ask("POST /operator", host() + bearer() + fields).code(), "origin_not_allowed") << fields;
     EXPECT_EQ(ask("GET /socket", host() + bearer() + upgrade + fields).code(), "origin_not_allowed") << fields;
   }
-  for (const char* fields : {"Origin: http://127.0.0.1:5173\r\n", "Origin: http://127.0.0.1:5173\r\nSec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n"})
+  for (const char* fields :
+       {"Origin: http://127.0.0.1:5173\r\n", "Origin: http://127.0.0.1:5173\r\nSec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n"})
     EXPECT_EQ(ask("GET /plain", host() + bearer() + fields).status, 200) << fields;
   EXPECT_EQ(ask("GET /socket", host() + bearer() + upgrade).status, 101);
 }

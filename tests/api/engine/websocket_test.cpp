@@ -6,7 +6,8 @@
 namespace berth::api::test {
 namespace {
 
-constexpr std::string_view kUpgrade = "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+constexpr std::string_view kUpgrade = "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: "
+                                      "13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 std::string frame(int opcode, std::string_view payload) {
   std::string bytes;
@@ -67,8 +68,12 @@ protected:
   void start(ServerOptions options = {}) {
     options.limits.sweep_interval = Duration{10};
     Router router = sample_router();
-    router.add_websocket("/echo-socket", Access::kReader, [](const Request& request) { return request.query_value("refuse") ? std::optional{Response::json(409, "{}")} : std::nullopt; },
-                         [this](Request request, std::shared_ptr<WebSocket> socket) { return seen.echo(std::move(request), std::move(socket)); });
+    router.add_websocket(
+        "/echo-socket", Access::kReader,
+        [](const Request& request) {
+          return request.query_value("refuse") ? std::optional{Response::json(409, "{}")} : std::nullopt;
+        },
+        [this](Request request, std::shared_ptr<WebSocket> socket) { return seen.echo(std::move(request), std::move(socket)); });
     harness = std::make_unique<Harness>(std::move(router), std::move(options));
   }
   Client open() {
@@ -79,7 +84,8 @@ protected:
     return client;
   }
   bool wait_for_end() {
-    return harness->wait_until([this](const ServerStats& stats) { return seen.closed == 1 && stats.streams == 0 && stats.connections == 0; });
+    return harness->wait_until(
+        [this](const ServerStats& stats) { return seen.closed == 1 && stats.streams == 0 && stats.connections == 0; });
   }
 
   Seen seen;
@@ -116,7 +122,8 @@ TEST_F(WebSockets, TheServerClosesWithItsCode) {
   EXPECT_EQ(read_frame(client).payload, "last");
   const Frame close = read_frame(client);
   EXPECT_EQ(close.opcode, 8);
-  EXPECT_EQ(close.payload, "\x0f\xa0" "as you wish");
+  EXPECT_EQ(close.payload, "\x0f\xa0"
+                           "as you wish");
   ASSERT_TRUE(client.send(frame(8, close.payload)));
   EXPECT_TRUE(wait_for_end());
 }
@@ -131,7 +138,9 @@ TEST_F(WebSockets, ThePeerCloses) {
 
 TEST_F(WebSockets, ThePeerVanishes) {
   start();
-  { Client client = open(); }
+  {
+    Client client = open();
+  }
   EXPECT_TRUE(wait_for_end());
 }
 
@@ -163,7 +172,8 @@ TEST_F(WebSockets, APeerThatDoesNotReadIsCut) {
   ASSERT_TRUE(harness->wait_until([this](const ServerStats&) { return seen.socket != nullptr; }));
   harness->on_loop([this] {
     const auto socket = seen.socket;
-    while (socket->send(std::string(10'000, 'x'))) {}
+    while (socket->send(std::string(10'000, 'x'))) {
+    }
     EXPECT_FALSE(socket->is_open());
   });
   EXPECT_TRUE(wait_for_end());
@@ -178,8 +188,9 @@ TEST_F(WebSockets, BadHandshakesAreProblems) {
     fields.erase(fields.find(line), fields.find("\r\n", fields.find(line)) + 2 - fields.find(line));
     return fields;
   };
-  for (const std::string& fields : {std::string{}, without("Connection:"), without("Upgrade: "), without("Sec-WebSocket-Version"), without("Sec-WebSocket-Key"),
-                                    without("Sec-WebSocket-Key") + "Sec-WebSocket-Key: short\r\n", without("Sec-WebSocket-Version") + "Sec-WebSocket-Version: 8\r\n"}) {
+  for (const std::string& fields : {std::string{}, without("Connection:"), without("Upgrade: "), without("Sec-WebSocket-Version"),
+                                    without("Sec-WebSocket-Key"), without("Sec-WebSocket-Key") + "Sec-WebSocket-Key: short\r\n",
+                                    without("Sec-WebSocket-Version") + "Sec-WebSocket-Version: 8\r\n"}) {
     Client client = harness->connect();
     const Answer answer = client.request(get("/echo-socket", fields));
     EXPECT_EQ(answer.status, 400) << fields;

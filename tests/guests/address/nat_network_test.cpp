@@ -218,8 +218,8 @@ Task<void> dnsmasq_is_started_again(EventLoop& loop) {
     const bool has_restarted = co_await until(loop, [&] {
       const auto record = read_process_record(state.path / "dnsmasq.record");
       // The record is written before the network knows of the new process; the next round kills what it knows.
-      return (*network)->dnsmasq_restarts() >= round && record && *record != before &&
-             (*network)->dnsmasq_process() == *record && open_process(*record);
+      return (*network)->dnsmasq_restarts() >= round && record && *record != before && (*network)->dnsmasq_process() == *record &&
+             open_process(*record);
     });
     BERTH_REQUIRE(has_restarted, "dnsmasq stays away: " << content(state.path / "dnsmasq.log"));
   }

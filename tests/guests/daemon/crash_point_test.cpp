@@ -39,7 +39,8 @@ private:
     EXPECT_EQ(harbour_.daemon().terminate().exit_status(), 0);
     state = harbour_.settings.state_dir;
     // What a revert must take back.
-    std::fstream(state / "vms" / (one["id"].get<std::string>() + ".bundle") / "Disk.img", std::ios::in | std::ios::out) << "written since";
+    std::fstream(state / "vms" / (one["id"].get<std::string>() + ".bundle") / "Disk.img", std::ios::in | std::ios::out)
+        << "written since";
   }
   TestHarbour harbour_;
 };
@@ -50,8 +51,8 @@ struct Told {
 };
 
 Told told_by(ApiClient& api) {
-  return {members(list_all(api, "/v1/vms"), "name"), members(list_all(api, "/v1/images"), "id"), members(list_all(api, "/v1/machine-ids"), "key"),
-          members(list_all(api, "/v1/operations"), "id")};
+  return {members(list_all(api, "/v1/vms"), "name"), members(list_all(api, "/v1/images"), "id"),
+          members(list_all(api, "/v1/machine-ids"), "key"), members(list_all(api, "/v1/operations"), "id")};
 }
 
 class CrashPoint : public testing::TestWithParam<CrashCase> {
@@ -85,8 +86,12 @@ protected:
   // The request, whose answer may come or not.
   Result<ApiResponse> act(ApiClient& api) {
     const auto post = [&](const std::string& target, const Json& body) { return api.try_request("POST", target, body.dump()); };
-    const Json new_vm{{"name", "new"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20},
-                      {"disk_image", Golden::instance().disk_image}, {"boot", Golden::instance().boot}};
+    const Json new_vm{{"name", "new"},
+                      {"guest", "linux"},
+                      {"cpu_count", 1},
+                      {"memory_bytes", 64 << 20},
+                      {"disk_image", Golden::instance().disk_image},
+                      {"boot", Golden::instance().boot}};
     switch (GetParam().action) {
       case CrashAction::kCreateThatFails: std::filesystem::rename(image_file(), image_away()); [[fallthrough]];
       case CrashAction::kCreate: return post("/v1/vms", new_vm);
@@ -131,20 +136,24 @@ protected:
       ASSERT_EQ(answer.status, 200) << answer.body;
       EXPECT_TRUE(GetParam().states.contains(answer.json()["status"]["state"])) << answer.json()["status"];
     }
-    if (makes_a_vm() && GetParam().before == Before::kOneRuns) EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "running");
+    if (makes_a_vm() && GetParam().before == Before::kOneRuns)
+      EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "running");
   }
 
   void expect_nothing_lost(ApiClient& api, const Told& before) {
     const Told now = told_by(api);
-    for (const std::string name : kVmNames) EXPECT_EQ(now.vms.contains(name), name != "one" || GetParam().action != CrashAction::kDelete) << name;
+    for (const std::string name : kVmNames)
+      EXPECT_EQ(now.vms.contains(name), name != "one" || GetParam().action != CrashAction::kDelete) << name;
     EXPECT_TRUE(std::ranges::includes(now.images, before.images));
     EXPECT_TRUE(std::ranges::includes(now.operations, before.operations));
     EXPECT_TRUE(std::ranges::includes(now.machine_ids, before.machine_ids)) << "the twin carries the identity on";
     // An identity that was made for a VM which never came to be is nobody's.
     if (GetParam().states.empty()) EXPECT_EQ(now.machine_ids, before.machine_ids);
-    if (GetParam().action == CrashAction::kImportImage) EXPECT_EQ(now.images.size(), before.images.size() + (GetParam().outcome == "succeeded" ? 1 : 0));
+    if (GetParam().action == CrashAction::kImportImage)
+      EXPECT_EQ(now.images.size(), before.images.size() + (GetParam().outcome == "succeeded" ? 1 : 0));
     if (GetParam().action == CrashAction::kRevert) {
-      const auto bundle = harbour_.settings.state_dir / "vms" / (api.get("/v1/vms/one").json()["id"].get<std::string>() + ".bundle");
+      const auto bundle =
+          harbour_.settings.state_dir / "vms" / (api.get("/v1/vms/one").json()["id"].get<std::string>() + ".bundle");
       EXPECT_TRUE(read_text(bundle / "Disk.img") == read_text(bundle / "snapshots" / Golden::instance().snapshot / "Disk.img"));
     }
   }
@@ -184,7 +193,8 @@ TEST_P(CrashPoint, LeavesNothingHalfMade) {
 }
 
 std::string name_of(const testing::TestParamInfo<CrashCase>& info) {
-  std::string name = std::to_string(info.index) + "_" + info.param.step + (info.param.dies_again.empty() ? "" : "_and_" + info.param.dies_again);
+  std::string name =
+      std::to_string(info.index) + "_" + info.param.step + (info.param.dies_again.empty() ? "" : "_and_" + info.param.dies_again);
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   return name;

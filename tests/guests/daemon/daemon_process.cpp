@@ -26,8 +26,8 @@ constexpr Duration kEndLimit{20'000};
 std::vector<std::string> command_line(const DaemonSettings& settings) {
   std::vector<std::string> line = settings.wrapper;
   line.push_back(BERTH_BINARY_DIR "/berthd");
-  for (const auto& [name, value] :
-       {std::pair{"--state-dir", &settings.state_dir}, std::pair{"--socket", &settings.socket}, std::pair{"--lock-dir", &settings.lock_dir}}) {
+  for (const auto& [name, value] : {std::pair{"--state-dir", &settings.state_dir}, std::pair{"--socket", &settings.socket},
+                                    std::pair{"--lock-dir", &settings.lock_dir}}) {
     if (value->empty()) continue;
     line.emplace_back(name);
     line.push_back(value->string());
@@ -112,7 +112,8 @@ std::vector<pid_t> processes_of(const std::filesystem::path& folder, const std::
     // Empty for a zombie and for what has just gone.
     const std::string line = read_text(entry.path() / "cmdline");
     const std::string executable = line.substr(0, line.find('\0'));
-    if (std::filesystem::path(executable).filename().string().starts_with(program) && line.find(folder.string() + "/") != std::string::npos)
+    if (std::filesystem::path(executable).filename().string().starts_with(program) &&
+        line.find(folder.string() + "/") != std::string::npos)
       found.push_back(std::stoi(name));
   }
   return found;

@@ -72,7 +72,8 @@ TEST_F(GuestLife, FromBootToPowerOff) {
   type(api, "one", "(sleep 1; poweroff -f) & echo ar\"\"med", "armed");
   harbour_.daemon().kill();
   const auto runtime = harbour_.settings.state_dir / "run" / vm["id"].get<std::string>();
-  EXPECT_TRUE(eventually([&] { return read_text(runtime / "console.log").find("Power down") != std::string::npos; })) << read_text(runtime / "console.log");
+  EXPECT_TRUE(eventually([&] { return read_text(runtime / "console.log").find("Power down") != std::string::npos; }))
+      << read_text(runtime / "console.log");
   ASSERT_TRUE(harbour_.start());
   api = harbour_.client();
   EXPECT_EQ(wait_for_state(api, "one", "stopped")["status"]["reason"], "guest_shutdown");
@@ -84,7 +85,8 @@ TEST_F(GuestLife, TheButtonIsObeyedOrForceFollows) {
   auto api = harbour_.client();
   make_vm(api, "polite");
   make_vm(api, "stubborn", "quiet berth.ignore_powerbutton=1");
-  for (const std::string name : {"polite", "stubborn"}) ASSERT_EQ(api.post("/v1/vms/" + name + "/start", Json::object(), kWait).status, 200);
+  for (const std::string name : {"polite", "stubborn"})
+    ASSERT_EQ(api.post("/v1/vms/" + name + "/start", Json::object(), kWait).status, 200);
   for (const std::string name : {"polite", "stubborn"}) wait_for_console(api, name, "berth-guest: ready");
   EXPECT_EQ(api.post("/v1/vms/polite/stop", {{"mode", "request"}, {"deadline_ms", 60'000}}, kWait).status, 200);
   EXPECT_EQ(api.get("/v1/vms/polite").json()["status"]["reason"], "guest_shutdown");
@@ -99,7 +101,8 @@ TEST_F(GuestLife, ASilentProcessIsUnreachableAndSlowsNobody) {
   auto api = harbour_.client();
   make_vm(api, "silent", "quiet berth.quiet=1");
   make_vm(api, "other", "quiet berth.quiet=1");
-  for (const std::string name : {"silent", "other"}) ASSERT_EQ(api.post("/v1/vms/" + name + "/start", Json::object(), kWait).status, 200);
+  for (const std::string name : {"silent", "other"})
+    ASSERT_EQ(api.post("/v1/vms/" + name + "/start", Json::object(), kWait).status, 200);
   ASSERT_EQ(::kill(api.get("/v1/vms/silent").json()["status"]["pid"].get<pid_t>(), SIGSTOP), 0);
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(api.post("/v1/vms/silent/pause", Json::object()).status, 202);
@@ -151,7 +154,8 @@ TEST_F(GuestLife, TwoDaemonsOfOneHostShareTheLockOfAnIdentity) {
   ASSERT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
   EXPECT_EQ(other.post("/v1/vms/copy/start", Json::object(), kWait).code(), "machine_id_in_use");
   harbour_.daemon().kill();
-  EXPECT_EQ(other.post("/v1/vms/copy/start", Json::object(), kWait).code(), "machine_id_in_use") << "the guest itself has the lock";
+  EXPECT_EQ(other.post("/v1/vms/copy/start", Json::object(), kWait).code(), "machine_id_in_use")
+      << "the guest itself has the lock";
   ASSERT_TRUE(harbour_.start());
   api = harbour_.client();
   wait_for_state(api, "one", "running");

@@ -62,11 +62,12 @@ Json wait_for_state(ApiClient& api, const std::string& vm, const std::string& st
 // Imports a file as an image; its id.
 std::string import_image(ApiClient& api, const std::filesystem::path& file, const std::string& kind);
 // A Linux VM that boots the guest image. `extra` overrides members of the request.
-Json make_vm(ApiClient& api, const std::string& name, const std::string& command_line = "quiet", const Json& extra = Json::object());
+Json make_vm(ApiClient& api, const std::string& name, const std::string& command_line = "quiet",
+             const Json& extra = Json::object());
 // Its console says `text` at or behind `offset`; everything it said till then.
 std::string wait_for_console(ApiClient& api, const std::string& vm, const std::string& text, Duration at_most = Duration{60'000});
 
-#define BERTH_NEEDS_GUEST()                                                                                                        \
+#define BERTH_NEEDS_GUEST()                                                                                                      \
   if (!::berth::test::has_guest()) GTEST_SKIP() << ::berth::test::no_guest_reason()
 
 } // namespace berth::test

@@ -67,7 +67,8 @@ void expect_law(TestHarbour& harbour, ApiClient& api) {
   for (const auto& vm : vms) {
     const auto id = vm["id"].get<std::string>();
     const auto snapshots = list_all(api, "/v1/vms/" + id + "/snapshots");
-    EXPECT_EQ(names_in(harbour.settings.state_dir / "vms" / (id + ".bundle") / "snapshots"), members(snapshots, "id")) << vm["name"];
+    EXPECT_EQ(names_in(harbour.settings.state_dir / "vms" / (id + ".bundle") / "snapshots"), members(snapshots, "id"))
+        << vm["name"];
   }
   expect_processes(harbour, vms);
 }
@@ -75,7 +76,8 @@ void expect_law(TestHarbour& harbour, ApiClient& api) {
 void expect_claims_free(ApiClient& api) {
   const auto vms = list_all(api, "/v1/vms");
   for (const auto& vm : vms)
-    if (!vm["status"]["pid"].is_null()) EXPECT_EQ(api.post("/v1/vms/" + vm["id"].get<std::string>() + "/stop", kForce, kWait).status, 200);
+    if (!vm["status"]["pid"].is_null())
+      EXPECT_EQ(api.post("/v1/vms/" + vm["id"].get<std::string>() + "/stop", kForce, kWait).status, 200);
   for (const auto& vm : vms) {
     const auto target = "/v1/vms/" + vm["id"].get<std::string>();
     const auto started = api.post(target + "/start", Json::object(), kWait);

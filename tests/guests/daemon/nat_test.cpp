@@ -99,7 +99,8 @@ TEST_F(Nat, GivesAddressesAndGoesAway) {
   const std::string address = address_of(api, "one");
   wait_for_console(api, "one", "berth-guest: address=" + address);
   bool has_lease = false;
-  for (const auto& lease : list_all(api, "/v1/leases")) has_lease = has_lease || (lease["vm"] == vm["id"] && lease["ip"] == address);
+  for (const auto& lease : list_all(api, "/v1/leases"))
+    has_lease = has_lease || (lease["vm"] == vm["id"] && lease["ip"] == address);
   EXPECT_TRUE(has_lease) << list_all(api, "/v1/leases");
   EXPECT_TRUE(eventually([&] { return api.get("/v1/vms/one").json()["status"]["addresses"] == Json::array({address}); }));
 

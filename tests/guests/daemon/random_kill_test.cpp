@@ -98,7 +98,8 @@ TEST(RandomKill, LeavesTheLawWhole) {
   ASSERT_TRUE(harbour.start());
   {
     auto api = harbour.client();
-    make_vm(api, "vm-0", "quiet berth.quiet=1", {{"disk_bytes", 4 << 20}, {"network", {{"mode", "none"}}}, {"memory_bytes", 96 << 20}});
+    make_vm(api, "vm-0", "quiet berth.quiet=1",
+            {{"disk_bytes", 4 << 20}, {"network", {{"mode", "none"}}}, {"memory_bytes", 96 << 20}});
   }
   for (unsigned round = 0; round < kRounds; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
@@ -106,7 +107,8 @@ TEST(RandomKill, LeavesTheLawWhole) {
     {
       // Something to act on in every round.
       auto api = harbour.client();
-      if (api.get("/v1/vms/vm-0").status == 404) make_vm(api, "vm-0", "quiet berth.quiet=1", {{"disk_bytes", 4 << 20}, {"network", {{"mode", "none"}}}});
+      if (api.get("/v1/vms/vm-0").status == 404)
+        make_vm(api, "vm-0", "quiet berth.quiet=1", {{"disk_bytes", 4 << 20}, {"network", {{"mode", "none"}}}});
       for (const auto& vm : list_all(api, "/v1/vms")) load.told[vm["name"]] = {true, true, vm["status"]["state"]};
       const Duration moment{20 + load.next() % 900};
       std::jthread killer([&harbour, moment] {

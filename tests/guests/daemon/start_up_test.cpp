@@ -59,7 +59,8 @@ TEST(StartUp, UnknownOptionsAreRefused) {
 
 TEST(StartUp, OptionsComeFromAFile) {
   TestHarbour harbour;
-  std::ofstream(harbour.folder() / "config") << "socket=" << (harbour.folder() / "x" / "y").string() << "\nnetwork=user\nquota=1\n";
+  std::ofstream(harbour.folder() / "config")
+      << "socket=" << (harbour.folder() / "x" / "y").string() << "\nnetwork=user\nquota=1\n";
   harbour.settings.options = {"--config", (harbour.folder() / "config").string()};
   harbour.settings.socket.clear();
   harbour.launch();
@@ -142,19 +143,23 @@ TEST(StartUp, AFullDiskRefusesAndTheDaemonLives) {
     GTEST_SKIP() << "this host allows no mount in a namespace";
   auto api = harbour.client();
   ASSERT_TRUE(eventually([&] { return api.try_request("GET", "/healthz").has_value(); })) << harbour.log();
-  const std::filesystem::path inside = "/proc/" + std::to_string(harbour.daemon().pid()) + "/root" + harbour.settings.state_dir.string();
+  const std::filesystem::path inside =
+      "/proc/" + std::to_string(harbour.daemon().pid()) + "/root" + harbour.settings.state_dir.string();
   const Json vm{{"name", "one"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}};
   ASSERT_EQ(api.post("/v1/vms", vm, kWait).status, 201);
 
   std::ofstream(harbour.folder() / "big") << std::string(30 << 20, 'b');
-  const auto big = api.post("/v1/images", {{"path", std::filesystem::canonical(harbour.folder() / "big").string()}, {"kind", "disk"}}, kWait);
+  const auto big =
+      api.post("/v1/images", {{"path", std::filesystem::canonical(harbour.folder() / "big").string()}, {"kind", "disk"}}, kWait);
   EXPECT_EQ(big.status, 507) << big.body;
   EXPECT_EQ(big.code(), "insufficient_disk");
   EXPECT_TRUE(std::filesystem::is_empty(inside / "staging")) << "nothing of it stays";
 
   std::ofstream(harbour.folder() / "half") << std::string(10 << 20, 'h');
   ASSERT_FALSE(import_image(api, harbour.folder() / "half", "disk").empty());
-  const auto none = api.post("/v1/vms", {{"name", "two"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}, {"disk_bytes", 4 << 20}}, kWait);
+  const auto none = api.post(
+      "/v1/vms", {{"name", "two"}, {"guest", "linux"}, {"cpu_count", 1}, {"memory_bytes", 64 << 20}, {"disk_bytes", 4 << 20}},
+      kWait);
   EXPECT_EQ(none.status, 507) << none.body;
   EXPECT_EQ(none.code(), "insufficient_disk");
 
@@ -166,7 +171,8 @@ TEST(StartUp, AFullDiskRefusesAndTheDaemonLives) {
     }
   }
   ApiResponse refused;
-  for (int i = 0; i < 2000 && (refused.status == 0 || refused.status == 201); ++i) refused = api.post("/v1/machine-ids", {{"generate", "linux"}});
+  for (int i = 0; i < 2000 && (refused.status == 0 || refused.status == 201); ++i)
+    refused = api.post("/v1/machine-ids", {{"generate", "linux"}});
   EXPECT_EQ(refused.status, 507) << refused.body;
   EXPECT_EQ(api.get("/v1/vms/one").status, 200);
   ASSERT_TRUE(std::filesystem::remove(inside / "filler"));

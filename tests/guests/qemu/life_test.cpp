@@ -64,7 +64,8 @@ TEST_F(QemuLife, GoesOnFromASavedState) {
   ASSERT_TRUE(saved) << saved.error().detail;
   ASSERT_EQ(exits_.size(), 1U);
   EXPECT_EQ(exits_[0].reason, ExitReason::kSaved);
-  EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   EXPECT_FALSE(std::filesystem::exists(directory_.path() / "saved.partial"));
 
   exits_.clear();
@@ -83,7 +84,8 @@ TEST_F(QemuLife, GoesOnFromASavedState) {
 TEST_F(QemuLife, StaysPausedWhenItsStateDoesNotFit) {
   const auto small = directory_.path() / "small";
   std::filesystem::create_directory(small);
-  if (::mount("berth-test", small.c_str(), "tmpfs", 0, "size=8m") != 0) GTEST_SKIP() << "needs the right to mount a small file system";
+  if (::mount("berth-test", small.c_str(), "tmpfs", 0, "size=8m") != 0)
+    GTEST_SKIP() << "needs the right to mount a small file system";
   start_until_ready();
   ASSERT_TRUE(run(machine_->pause()));
   const auto saved = run(machine_->save(small / "saved"));

@@ -64,7 +64,8 @@ protected:
 
   MachineObserver observer() {
     return {[this](MachineExit end) { exits_.push_back(std::move(end)); },
-            [this](bool is_reachable) { reachable_.push_back(is_reachable); }, [this](bool is_paused) { paused_.push_back(is_paused); }};
+            [this](bool is_reachable) { reachable_.push_back(is_reachable); },
+            [this](bool is_paused) { paused_.push_back(is_paused); }};
   }
 
   void start(MachineSpec spec) {

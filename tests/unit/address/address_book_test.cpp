@@ -72,7 +72,8 @@ TEST(AddressBook, UnknownIsEmptyWithAReason) {
 TEST(AddressBook, AFreshBootIsNotTakenForItsEarlierRun) {
   Books books;
   books.book.replace("dnsmasq", {lease(1, "192.168.64.2", 3800)}, at(200)); // given at 200
-  books.book.track({.vm = vm(1), .name = "vm", .mac = mac(1), .interface = "berth0", .since = at(300), .is_fresh_boot = true}, at(300));
+  books.book.track({.vm = vm(1), .name = "vm", .mac = mac(1), .interface = "berth0", .since = at(300), .is_fresh_boot = true},
+                   at(300));
   EXPECT_EQ(books.addresses(1, 301), Texts{});
   books.book.replace("dnsmasq", {lease(1, "192.168.64.2", 3900 + 5)}, at(305)); // renewed at 305
   EXPECT_EQ(books.addresses(1, 305), Texts{"192.168.64.2"});

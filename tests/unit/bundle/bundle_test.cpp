@@ -19,7 +19,9 @@ protected:
     const auto bytes = files::read(file, 1 << 20);
     return bytes ? std::string(bytes->begin(), bytes->end()) : "(" + bytes.error().detail + ")";
   }
-  void write(const fs::path& file, std::string_view text) { ASSERT_TRUE(files::write_new(file, files::as_bytes(text), files::Sync::kNo)); }
+  void write(const fs::path& file, std::string_view text) {
+    ASSERT_TRUE(files::write_new(file, files::as_bytes(text), files::Sync::kNo));
+  }
   void build() { ASSERT_TRUE(build_bundle(paths.root, {vm, identity_of(vm), {}})); }
 
   test::TempDir directory;
@@ -60,7 +62,8 @@ TEST_F(Bundles, LeaveNothingWhenTheyCannotBeBuilt) {
   EXPECT_EQ(build_bundle(paths.root, {vm, identity_of(vm), directory / "absent"}).error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(fs::exists(paths.root));
   write(directory / "image", std::string(1024, 'x'));
-  EXPECT_EQ(build_bundle(paths.root, {vm, identity_of(vm), directory / "image"}).error().code, ErrorCode::kInvalidValue) << "the image is larger than the disk";
+  EXPECT_EQ(build_bundle(paths.root, {vm, identity_of(vm), directory / "image"}).error().code, ErrorCode::kInvalidValue)
+      << "the image is larger than the disk";
   EXPECT_FALSE(fs::exists(paths.root));
 }
 

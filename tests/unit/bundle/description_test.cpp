@@ -54,7 +54,8 @@ TEST(Descriptions, ComeBackForAMacosGuestWithoutADisk) {
 }
 
 TEST(Descriptions, AreRefusedWhenTheyAreNone) {
-  for (const std::string_view text : {"", "null", "[]", "7", "{}", "{", "\"berth-bundle\"", "{\"format\":\"berth-bundle\"}", "{\"format\":7,\"version\":1}"})
+  for (const std::string_view text :
+       {"", "null", "[]", "7", "{}", "{", "\"berth-bundle\"", "{\"format\":\"berth-bundle\"}", "{\"format\":7,\"version\":1}"})
     check_refused(std::string(text));
   check_refused(with("\"version\": 1", "\"version\": 2"));
   check_refused(with("\"version\": 1", "\"version\": \"1\""));
@@ -102,7 +103,8 @@ TEST(Descriptions, MayBeDeepWithoutHarm) {
   const std::string deep = std::string(30'000, '[') + std::string(30'000, ']');
   check_refused(with("\"boot\": {", "\"boot\": " + deep + ", \"old\": {"));
   check_refused(deep);
-  EXPECT_TRUE(read_description(with("\"boot\": {", "\"more\": " + deep + ", \"boot\": {"))) << "unknown members of a later berth are passed over";
+  EXPECT_TRUE(read_description(with("\"boot\": {", "\"more\": " + deep + ", \"boot\": {")))
+      << "unknown members of a later berth are passed over";
 }
 
 } // namespace

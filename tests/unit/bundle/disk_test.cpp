@@ -39,14 +39,15 @@ TEST(Disks, AreSparse) {
   ASSERT_TRUE(disk::create(directory / "d", 10 * 1024 * kMebibyte));
   EXPECT_EQ(*disk::size(directory / "d"), 10 * 1024 * kMebibyte);
   EXPECT_LT(*disk::allocated(directory / "d"), kMebibyte);
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((directory / "d").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
 
 TEST(Disks, AreRefusedWithSizesThatCannotBe) {
   const TempDir directory;
-  for (const std::uint64_t bytes : {std::uint64_t{0}, std::uint64_t{511}, std::uint64_t{513}, UINT64_MAX - 511, std::uint64_t{1} << 63}) {
+  for (const std::uint64_t bytes :
+       {std::uint64_t{0}, std::uint64_t{511}, std::uint64_t{513}, UINT64_MAX - 511, std::uint64_t{1} << 63}) {
     const auto made = disk::create(directory / "d", bytes);
     ASSERT_FALSE(made) << bytes;
     EXPECT_EQ(made.error().code, ErrorCode::kInvalidValue) << made.error().detail;
@@ -111,7 +112,8 @@ TEST(Disks, LeaveNothingOfACancelledCopy) {
   std::atomic<bool> is_cancelled{false};
   const disk::CloneControl control{[&](std::uint64_t, std::uint64_t) { is_cancelled = true; }, &is_cancelled};
   const auto copied = disk::clone(directory / "from", directory / "to", control);
-  if (copied && *copied == disk::CloneMethod::kCopyOnWrite) GTEST_SKIP() << "this file system shares blocks at once: nothing to cancel";
+  if (copied && *copied == disk::CloneMethod::kCopyOnWrite)
+    GTEST_SKIP() << "this file system shares blocks at once: nothing to cancel";
   ASSERT_FALSE(copied);
   EXPECT_EQ(copied.error().code, ErrorCode::kCancelled);
   EXPECT_FALSE(std::filesystem::exists(directory / "to"));

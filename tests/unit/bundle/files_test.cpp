@@ -17,14 +17,18 @@ std::string text_of(const fs::path& file) {
   const auto bytes = files::read(file, 1024);
   return bytes ? std::string(bytes->begin(), bytes->end()) : "(" + bytes.error().detail + ")";
 }
-Result<void> write(const fs::path& file, std::string_view text) { return files::write_new(file, files::as_bytes(text), files::Sync::kYes); }
-std::size_t entries(const fs::path& directory) { return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator())); }
+Result<void> write(const fs::path& file, std::string_view text) {
+  return files::write_new(file, files::as_bytes(text), files::Sync::kYes);
+}
+std::size_t entries(const fs::path& directory) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
 
 TEST(Files, AreMadePrivateAndNew) {
   const TempDir directory;
   ASSERT_TRUE(write(directory / "a", "one"));
   EXPECT_EQ(text_of(directory / "a"), "one");
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((directory / "a").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   const auto again = write(directory / "a", "two");
@@ -97,7 +101,7 @@ TEST(Files, LieInPrivateDirectories) {
   const TempDir directory;
   ASSERT_TRUE(files::make_directory(directory / "d"));
   EXPECT_TRUE(files::make_directory(directory / "d"));
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((directory / "d").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700U);
   ASSERT_TRUE(write(directory / "f", ""));

@@ -23,17 +23,18 @@ Bytes from_base64(std::string_view text) {
 
 // VZMacMachineIdentifier.dataRepresentation, of tart and macosvm bundles.
 constexpr std::string_view kSmallEcid = "YnBsaXN0MDDRAQJURUNJRBMcS7NwwIaUuwgLEAAAAAAAAAEBAAAAAAAAAAMAAAAAAAAAAAAAAAAAAAAZ";
-constexpr std::string_view kLargeEcid = "YnBsaXN0MDDRAQJURUNJRBQAAAAAAAAAAJzeRwpdz1o1CAsQAAAAAAAAAQEAAAAAAAAAAwAAAAAAAAAAAAAAAAAAACE=";
+constexpr std::string_view kLargeEcid =
+    "YnBsaXN0MDDRAQJURUNJRBQAAAAAAAAAAJzeRwpdz1o1CAsQAAAAAAAAAQEAAAAAAAAAAwAAAAAAAAAAAAAAAAAAACE=";
 // VZMacHardwareModel.dataRepresentation: macosvm, vfkit, cua.
-constexpr std::string_view kModelOld =
-    "YnBsaXN0MDDTAQIDBAUGXxAZRGF0YVJlcHJlc2VudGF0aW9uVmVyc2lvbl8QD1BsYXRmb3JtVmVyc2lvbl8QEk1pbmltdW1TdXBwb3J0ZWRPUxQAAAAAAAAAAAAAAAAAAAABEAKjBwgI"
-    "EAwQAAgPKz1SY2VpawAAAAAAAAEBAAAAAAAAAAkAAAAAAAAAAAAAAAAAAABt";
-constexpr std::string_view kModelCompact =
-    "YnBsaXN0MDDTAQIDBAUGXxAZRGF0YVJlcHJlc2VudGF0aW9uVmVyc2lvbl8QD1BsYXRmb3JtVmVyc2lvbl8QEk1pbmltdW1TdXBwb3J0ZWRPUxABEAKjBwgIEA0QAAgPKz1SVFZaXAAA"
-    "AAAAAAEBAAAAAAAAAAkAAAAAAAAAAAAAAAAAAABe";
-constexpr std::string_view kModelTwo =
-    "YnBsaXN0MDDTAQIDBAQFXxAZRGF0YVJlcHJlc2VudGF0aW9uVmVyc2lvbl8QD1BsYXRmb3JtVmVyc2lvbl8QEk1pbmltdW1TdXBwb3J0ZWRPUxACowYHBxANEAAIDys9UlRYWgAAAAAA"
-    "AAEBAAAAAAAAAAgAAAAAAAAAAAAAAAAAAABc";
+constexpr std::string_view kModelOld = "YnBsaXN0MDDTAQIDBAUGXxAZRGF0YVJlcHJlc2VudGF0aW9uVmVyc2lvbl8QD1BsYXRmb3JtVmVyc2lvbl8QEk1pb"
+                                       "mltdW1TdXBwb3J0ZWRPUxQAAAAAAAAAAAAAAAAAAAABEAKjBwgI"
+                                       "EAwQAAgPKz1SY2VpawAAAAAAAAEBAAAAAAAAAAkAAAAAAAAAAAAAAAAAAABt";
+constexpr std::string_view kModelCompact = "YnBsaXN0MDDTAQIDBAUGXxAZRGF0YVJlcHJlc2VudGF0aW9uVmVyc2lvbl8QD1BsYXRmb3JtVmVyc2lvbl8QE"
+                                           "k1pbmltdW1TdXBwb3J0ZWRPUxABEAKjBwgIEA0QAAgPKz1SVFZaXAAA"
+                                           "AAAAAAEBAAAAAAAAAAkAAAAAAAAAAAAAAAAAAABe";
+constexpr std::string_view kModelTwo = "YnBsaXN0MDDTAQIDBAQFXxAZRGF0YVJlcHJlc2VudGF0aW9uVmVyc2lvbl8QD1BsYXRmb3JtVmVyc2lvbl8QEk1pb"
+                                       "mltdW1TdXBwb3J0ZWRPUxACowYHBxANEAAIDys9UlRYWgAAAAAA"
+                                       "AAEBAAAAAAAAAAgAAAAAAAAAAAAAAAAAAABc";
 
 void check_ecid(std::string_view base64, std::size_t size, std::uint64_t value) {
   const Bytes sample = from_base64(base64);
@@ -61,9 +62,11 @@ TEST(MachineIdentifiers, HaveTwoEncodingsOfOneEcid) {
 }
 
 TEST(MachineIdentifiers, ComeBackWhateverTheirValue) {
-  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{0xff}, std::uint64_t{0x100}, std::uint64_t{0xffff}, std::uint64_t{0x10000},
-                                    std::uint64_t{0xffffffff}, std::uint64_t{0x100000000}, std::uint64_t{0x7fffffffffffffff}, std::uint64_t{0x8000000000000000},
-                                    UINT64_MAX, std::uint64_t{0x1661a1d30fb268d5}, std::uint64_t{0xc3e7196d6b9d9883}, std::uint64_t{0xe54168ffe959d072}}) {
+  for (const std::uint64_t value :
+       {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{0xff}, std::uint64_t{0x100}, std::uint64_t{0xffff},
+        std::uint64_t{0x10000}, std::uint64_t{0xffffffff}, std::uint64_t{0x100000000}, std::uint64_t{0x7fffffffffffffff},
+        std::uint64_t{0x8000000000000000}, UINT64_MAX, std::uint64_t{0x1661a1d30fb268d5}, std::uint64_t{0xc3e7196d6b9d9883},
+        std::uint64_t{0xe54168ffe959d072}}) {
     const auto key = decode_machine_identifier(encode_machine_identifier(MachineIdKey{Ecid{value}}));
     ASSERT_TRUE(key) << value;
     EXPECT_EQ(key->ecid()->value, value);
@@ -74,7 +77,8 @@ TEST(MachineIdentifiers, AreSeventyBytesForAUuid) {
   const MachineIdKey key{*Uuid::parse("00112233-4455-4677-8899-aabbccddeeff")};
   const Bytes data = encode_machine_identifier(key);
   ASSERT_EQ(data.size(), 70U);
-  const Bytes begin{'b', 'p', 'l', 'i', 's', 't', '0', '0', 0xd1, 1, 2, 0x54, 'U', 'U', 'I', 'D', 0x4f, 0x10, 0x10, 0x00, 0x11, 0x22, 0x33};
+  const Bytes begin{'b', 'p', 'l', 'i', 's',  't',  '0',  '0',  0xd1, 1,    2,   0x54,
+                    'U', 'U', 'I', 'D', 0x4f, 0x10, 0x10, 0x00, 0x11, 0x22, 0x33};
   EXPECT_EQ(Bytes(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(begin.size())), begin);
   EXPECT_EQ(*decode_machine_identifier(data), key);
 }
@@ -137,7 +141,8 @@ TEST(PropertyLists, RefuseOtherKinds) {
   EXPECT_FALSE(decode_machine_identifier({}));
   EXPECT_FALSE(decode_machine_identifier(from_base64(kModelTwo)));
   EXPECT_FALSE(decode_hardware_model(from_base64(kSmallEcid)));
-  const std::string_view xml = "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>ECID</key><integer>5</integer></dict></plist>";
+  const std::string_view xml =
+      "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>ECID</key><integer>5</integer></dict></plist>";
   EXPECT_FALSE(decode_machine_identifier(Bytes(xml.begin(), xml.end())));
   Bytes huge = from_base64(kSmallEcid);
   huge.insert(huge.begin() + 8, 70'000, 0);

@@ -22,13 +22,18 @@ constexpr std::string_view kOfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a3961
 TEST(Sha256, FollowsTheVectors) {
   EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(sha256("abc"), kOfAbc);
-  EXPECT_EQ(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   EXPECT_EQ(sha256(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
   EXPECT_TRUE(is_image_id(sha256("abc")));
 }
 
-UniqueFd open_file(const std::filesystem::path& file) { return UniqueFd{::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)}; }
-void write(const std::filesystem::path& file, std::string_view text) { ASSERT_TRUE(files::write_new(file, files::as_bytes(text), files::Sync::kNo)); }
+UniqueFd open_file(const std::filesystem::path& file) {
+  return UniqueFd{::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+}
+void write(const std::filesystem::path& file, std::string_view text) {
+  ASSERT_TRUE(files::write_new(file, files::as_bytes(text), files::Sync::kNo));
+}
 
 TEST(CopyHashed, CopiesAndNames) {
   const TempDir directory;
@@ -45,7 +50,7 @@ TEST(CopyHashed, CopiesAndNames) {
   EXPECT_EQ(done, 3U);
   EXPECT_EQ(total, 3U);
   EXPECT_EQ(*files::read(directory / "to", 10), (std::vector<std::uint8_t>{'a', 'b', 'c'}));
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((directory / "to").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
@@ -68,7 +73,8 @@ TEST(CopyHashed, MakesHolesOfZeros) {
   EXPECT_EQ(*disk::size(directory / "zeros copy"), 4096U);
 }
 
-void check_refused(const std::filesystem::path& from, const std::filesystem::path& to, ErrorCode code, const disk::CloneControl& control = {}) {
+void check_refused(const std::filesystem::path& from, const std::filesystem::path& to, ErrorCode code,
+                   const disk::CloneControl& control = {}) {
   const auto copy = copy_hashed(open_file(from), to, control);
   ASSERT_FALSE(copy) << from;
   EXPECT_EQ(copy.error().code, code) << copy.error().detail;

@@ -14,10 +14,16 @@ inline MacAddress mac(std::uint8_t last) { return MacAddress{{2, 0, 0, 0, 0, las
 
 // VM number n with a machine identifier of its own, and no network.
 inline Claim macos_claim(std::uint64_t number, std::uint64_t machine_id) {
-  return {.vm = test::vm_number(number), .name = "mac" + std::to_string(number), .guest = Guest::kMacos, .machine_id = ecid(machine_id)};
+  return {.vm = test::vm_number(number),
+          .name = "mac" + std::to_string(number),
+          .guest = Guest::kMacos,
+          .machine_id = ecid(machine_id)};
 }
 inline Claim linux_claim(std::uint64_t number, std::uint64_t machine_id) {
-  return {.vm = test::vm_number(number), .name = "linux" + std::to_string(number), .guest = Guest::kLinux, .machine_id = MachineIdKey{test::uuid_number(machine_id)}};
+  return {.vm = test::vm_number(number),
+          .name = "linux" + std::to_string(number),
+          .guest = Guest::kLinux,
+          .machine_id = MachineIdKey{test::uuid_number(machine_id)}};
 }
 
 inline constexpr Timestamp at(std::int64_t milliseconds) { return Timestamp{Duration{1'000'000 + milliseconds}}; }

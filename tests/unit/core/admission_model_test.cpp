@@ -18,7 +18,8 @@ constexpr std::uint64_t kIdentities = 9;
 
 class Model {
 public:
-  Model(std::uint32_t seed, std::uint32_t limit) : random_(seed), limit_(limit), admission_(Quota{limit, QuotaSource::kConfigured}) {}
+  Model(std::uint32_t seed, std::uint32_t limit)
+      : random_(seed), limit_(limit), admission_(Quota{limit, QuotaSource::kConfigured}) {}
 
   void step() {
     ++now_;
@@ -168,7 +169,9 @@ private:
   };
 
   bool has_identity_in_its_way(const Waiting& one) const {
-    const auto is_same = [&](const auto& each) { return each.second.claim.machine_id == one.claim.machine_id && each.second.claim.vm != one.claim.vm; };
+    const auto is_same = [&](const auto& each) {
+      return each.second.claim.machine_id == one.claim.machine_id && each.second.claim.vm != one.claim.vm;
+    };
     return std::ranges::any_of(running_, is_same) ||
            std::ranges::any_of(waiting_, [&](const auto& each) { return is_same(each) && each.second.came < one.came; });
   }

@@ -52,8 +52,9 @@ TEST(Quota, IsTwoUnlessADevelopmentKernelSaysMore) {
 }
 
 TEST(Quota, IgnoresBootArgsThatAreNoNumber) {
-  for (const std::string_view args : {"hv_apple_isa_vm_quota=", "hv_apple_isa_vm_quota=0x", "hv_apple_isa_vm_quota=ten", "hv_apple_isa_vm_quota=5x", "hv_apple_isa_vm_quota=-1",
-                                      "hv_apple_isa_vm_quota=4294967296", "hv_apple_isa_vm_quota", "xhv_apple_isa_vm_quota=5", "hv_apple_isa_vm_quota =5"})
+  for (const std::string_view args : {"hv_apple_isa_vm_quota=", "hv_apple_isa_vm_quota=0x", "hv_apple_isa_vm_quota=ten",
+                                      "hv_apple_isa_vm_quota=5x", "hv_apple_isa_vm_quota=-1", "hv_apple_isa_vm_quota=4294967296",
+                                      "hv_apple_isa_vm_quota", "xhv_apple_isa_vm_quota=5", "hv_apple_isa_vm_quota =5"})
     check({{}, "development", args, 2, QuotaSource::kPlatform});
 }
 
@@ -93,7 +94,8 @@ TEST(Admission, RefusesMoreMacosGuestsThanBerths) {
   ASSERT_TRUE(admission.claim(macos_claim(2, 2)));
   check_refused(admission.claim(macos_claim(3, 3)), ErrorCode::kQuotaExceeded, {"mac1", "mac2"});
   EXPECT_EQ(names_of(admission.berth_holders()), (Names{"mac1", "mac2"}));
-  for (std::uint64_t number = 10; number < 30; ++number) EXPECT_TRUE(admission.claim(linux_claim(number, number))) << "Linux guests need no berth";
+  for (std::uint64_t number = 10; number < 30; ++number)
+    EXPECT_TRUE(admission.claim(linux_claim(number, number))) << "Linux guests need no berth";
   EXPECT_EQ(admission.berths_used(), 2U);
   admission.release(test::vm_number(1));
   EXPECT_TRUE(admission.claim(macos_claim(3, 3)));

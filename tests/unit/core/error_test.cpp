@@ -32,7 +32,8 @@ TEST(ErrorCodes, AreAllListed) {
 }
 
 TEST(Errors, CarryWhatTheyAreGiven) {
-  const Result<int> result = std::unexpected(Error{ErrorCode::kNameInUse, "the name box is in use", "box"}.with("holders", {"a", "b"}));
+  const Result<int> result =
+      std::unexpected(Error{ErrorCode::kNameInUse, "the name box is in use", "box"}.with("holders", {"a", "b"}));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kNameInUse);
   EXPECT_EQ(result.error().detail, "the name box is in use");

@@ -14,20 +14,21 @@ constexpr std::array kStates{kQueued, kRunning, kSucceeded, kFailed, kCancelled,
 
 TEST(Operations, FollowTheTable) {
   //                                             queued running succeeded failed cancelled interrupted
-  constexpr std::array<std::string_view, 6> rows{"-      yes     -         yes    yes       yes", // queued
-                                                 "-      -       yes       yes    yes       yes", // running
-                                                 "-      -       -         -      -         -",
-                                                 "-      -       -         -      -         -",
-                                                 "-      -       -         -      -         -",
-                                                 "-      -       -         -      -         -"};
+  constexpr std::array<std::string_view, 6> rows{
+      "-      yes     -         yes    yes       yes", // queued
+      "-      -       yes       yes    yes       yes", // running
+      "-      -       -         -      -         -",   "-      -       -         -      -         -",
+      "-      -       -         -      -         -",   "-      -       -         -      -         -"};
   constexpr std::array<std::size_t, 6> columns{0, 7, 15, 25, 32, 42};
   for (std::size_t from = 0; from < kStates.size(); ++from)
     for (std::size_t to = 0; to < kStates.size(); ++to)
-      EXPECT_EQ(may_follow(kStates[from], kStates[to]), rows[from][columns[to]] == 'y') << to_string(kStates[from]) << " to " << to_string(kStates[to]);
+      EXPECT_EQ(may_follow(kStates[from], kStates[to]), rows[from][columns[to]] == 'y')
+          << to_string(kStates[from]) << " to " << to_string(kStates[to]);
 }
 
 TEST(Operations, EndOnce) {
-  for (const OperationState state : kStates) EXPECT_EQ(is_finished(state), state != kQueued && state != kRunning) << to_string(state);
+  for (const OperationState state : kStates)
+    EXPECT_EQ(is_finished(state), state != kQueued && state != kRunning) << to_string(state);
 }
 
 TEST(Operations, ParseTheirNames) {

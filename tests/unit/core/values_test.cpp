@@ -20,9 +20,10 @@ TEST(Uuids, ReadEitherCaseAndWriteLower) {
 }
 
 TEST(Uuids, RefuseEveryOtherForm) {
-  for (const std::string_view text : {"", "0123abcd-ef45-4678-9abc-def01234567", "0123abcd-ef45-4678-9abc-def0123456789", "0123abcdef4546789abcdef012345678",
-                                      "0123abcd-ef45-4678-9abc+def012345678", "0123abcde-f45-4678-9abc-def012345678", "g123abcd-ef45-4678-9abc-def012345678",
-                                      "{0123abcd-ef45-4678-9abc-def0123456}", " 123abcd-ef45-4678-9abc-def012345678", "0123abcd-ef45-4678-9abc-def01234567-"}) {
+  for (const std::string_view text :
+       {"", "0123abcd-ef45-4678-9abc-def01234567", "0123abcd-ef45-4678-9abc-def0123456789", "0123abcdef4546789abcdef012345678",
+        "0123abcd-ef45-4678-9abc+def012345678", "0123abcde-f45-4678-9abc-def012345678", "g123abcd-ef45-4678-9abc-def012345678",
+        "{0123abcd-ef45-4678-9abc-def0123456}", " 123abcd-ef45-4678-9abc-def012345678", "0123abcd-ef45-4678-9abc-def01234567-"}) {
     EXPECT_FALSE(Uuid::parse(text)) << text;
     EXPECT_FALSE(VmId::parse(text)) << text;
   }
@@ -38,8 +39,9 @@ TEST(Uuids, CarryVersionAndVariantWhenRandom) {
 TEST(MacAddresses, ReadShortAndLongOctets) {
   EXPECT_EQ(MacAddress::parse("1:0:5e:0:0:fb")->to_string(), "01:00:5e:00:00:fb");
   EXPECT_EQ(MacAddress::parse("52:54:00:AB:cd:EF")->to_string(), "52:54:00:ab:cd:ef");
-  for (const std::string_view text : {"", ":", "1:2:3:4:5", "1:2:3:4:5:6:7", "1:2:3:4:5:", "1:2:3:4:5:100", "g:2:3:4:5:6", "1::3:4:5:6", "1:2:3:4:5:6 ", " 1:2:3:4:5:6",
-                                      "1-2-3-4-5-6", "-1:2:3:4:5:6", "0x1:2:3:4:5:6", "+1:2:3:4:5:6"})
+  for (const std::string_view text :
+       {"", ":", "1:2:3:4:5", "1:2:3:4:5:6:7", "1:2:3:4:5:", "1:2:3:4:5:100", "g:2:3:4:5:6", "1::3:4:5:6", "1:2:3:4:5:6 ",
+        " 1:2:3:4:5:6", "1-2-3-4-5-6", "-1:2:3:4:5:6", "0x1:2:3:4:5:6", "+1:2:3:4:5:6"})
     EXPECT_FALSE(MacAddress::parse(text)) << text;
 }
 
@@ -69,10 +71,11 @@ TEST(Times, ReadWhatTheyWrite) {
 }
 
 TEST(Times, RefuseEveryOtherForm) {
-  for (const std::string_view text : {"", "2026-11-20", "2026-11-20T17:56:15", "2026-11-20 17:56:15Z", "2026-11-20T17:56:15+01:00", "2026-11-20T17:56:15.Z",
-                                      "2026-11-20T17:56:15.04Z", "2026-11-20T17:56:15.0041Z", "2026-13-20T17:56:15Z", "2023-02-29T00:00:00Z", "2026-11-00T17:56:15Z",
-                                      "2026-11-20T24:00:00Z", "2026-11-20T17:60:15Z", "2026-11-20T17:56:60Z", "2026-1a-20T17:56:15Z", "2026-11-20T17:56:15Z ",
-                                      "2026-11-20T17:56:15.004", "-026-11-20T17:56:15Z"})
+  for (const std::string_view text :
+       {"", "2026-11-20", "2026-11-20T17:56:15", "2026-11-20 17:56:15Z", "2026-11-20T17:56:15+01:00", "2026-11-20T17:56:15.Z",
+        "2026-11-20T17:56:15.04Z", "2026-11-20T17:56:15.0041Z", "2026-13-20T17:56:15Z", "2023-02-29T00:00:00Z",
+        "2026-11-00T17:56:15Z", "2026-11-20T24:00:00Z", "2026-11-20T17:60:15Z", "2026-11-20T17:56:60Z", "2026-1a-20T17:56:15Z",
+        "2026-11-20T17:56:15Z ", "2026-11-20T17:56:15.004", "-026-11-20T17:56:15Z"})
     EXPECT_FALSE(parse_rfc3339(text)) << text;
 }
 
@@ -82,8 +85,8 @@ TEST(MachineIds, ReadAndWriteTheirKeys) {
   EXPECT_EQ(MachineIdKey::parse("ecid:0x1")->to_string(), "ecid:0x0000000000000001");
   EXPECT_EQ(MachineIdKey::parse("ecid:0xffffffffffffffff")->ecid()->value, UINT64_MAX);
   EXPECT_EQ(MachineIdKey::parse("uuid:" + std::string(kUuid))->to_string(), "uuid:" + std::string(kUuid));
-  for (const std::string_view text : {"", "ecid:", "ecid:0x", "ecid:1c4b", "ecid:0x10000000000000000", "ecid:0x1g", "ecid:0x-1", "ecid:0x 1", "uuid:", "uuid:0123",
-                                      "0123abcd-ef45-4678-9abc-def012345678", "mac:0x1"})
+  for (const std::string_view text : {"", "ecid:", "ecid:0x", "ecid:1c4b", "ecid:0x10000000000000000", "ecid:0x1g", "ecid:0x-1",
+                                      "ecid:0x 1", "uuid:", "uuid:0123", "0123abcd-ef45-4678-9abc-def012345678", "mac:0x1"})
     EXPECT_FALSE(MachineIdKey::parse(text)) << text;
 }
 

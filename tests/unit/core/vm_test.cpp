@@ -9,10 +9,12 @@ namespace berth {
 namespace {
 
 TEST(VmNames, AreLettersDigitsDotsDashesAndUnderscores) {
-  for (const std::string& name : {std::string("a"), std::string("7"), std::string("build-01.local_x"), std::string("A"), std::string(63, 'x')})
+  for (const std::string& name :
+       {std::string("a"), std::string("7"), std::string("build-01.local_x"), std::string("A"), std::string(63, 'x')})
     EXPECT_TRUE(is_valid_vm_name(name)) << name;
-  for (const std::string& name : {std::string(), std::string(64, 'x'), std::string("-a"), std::string(".a"), std::string("_a"), std::string("a b"), std::string("a/b"),
-                                  std::string(".."), std::string("ä"), std::string("a\0b", 3), std::string("a\n"), std::string("a%2f")})
+  for (const std::string& name :
+       {std::string(), std::string(64, 'x'), std::string("-a"), std::string(".a"), std::string("_a"), std::string("a b"),
+        std::string("a/b"), std::string(".."), std::string("ä"), std::string("a\0b", 3), std::string("a\n"), std::string("a%2f")})
     EXPECT_FALSE(is_valid_vm_name(name)) << name;
 }
 
@@ -43,7 +45,8 @@ TEST(VmEnums, ParseTheirNames) {
 TEST(ImageIds, AreSixtyFourLowerCaseDigits) {
   EXPECT_TRUE(is_image_id(std::string(64, 'a')));
   EXPECT_TRUE(is_image_id(std::string(63, '0') + "f"));
-  for (const std::string& id : {std::string(63, 'a'), std::string(65, 'a'), std::string(63, 'a') + "g", std::string(63, 'a') + "A", std::string(), std::string("../") + std::string(61, 'a')})
+  for (const std::string& id : {std::string(63, 'a'), std::string(65, 'a'), std::string(63, 'a') + "g",
+                                std::string(63, 'a') + "A", std::string(), std::string("../") + std::string(61, 'a')})
     EXPECT_FALSE(is_image_id(id)) << id;
 }
 

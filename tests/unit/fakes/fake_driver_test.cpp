@@ -57,7 +57,9 @@ TEST_F(FakeDrivers, TakeTheirTimeByTheClock) {
   TaskGroup group{[](const std::string&, std::exception_ptr) { ADD_FAILURE(); }};
   std::optional<Result<std::unique_ptr<Machine>>> started;
   struct Keep {
-    static Task<void> run(Task<Result<std::unique_ptr<Machine>>> task, std::optional<Result<std::unique_ptr<Machine>>>* out) { out->emplace(co_await task); }
+    static Task<void> run(Task<Result<std::unique_ptr<Machine>>> task, std::optional<Result<std::unique_ptr<Machine>>>* out) {
+      out->emplace(co_await task);
+    }
   };
   group.spawn("start", Keep::run(driver->start(spec_of(1, 1), observer()), &started));
   loop.advance(Duration{499});

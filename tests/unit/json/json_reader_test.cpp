@@ -18,13 +18,16 @@ void check_malformed(std::string_view text) {
 
 TEST(ParseJson, RefusesWhatIsNotJson) {
   using namespace std::string_view_literals;
-  for (const std::string_view text : {"{"sv, "{}x"sv, "{} {}"sv, "{'a':1}"sv, "{\"a\":1,}"sv, "[1,]"sv, "nul"sv, "// c\n{}"sv, "{\"a\":01}"sv, "{\"a\":+1}"sv,
-                                      "{\"a\":NaN}"sv, "{\"a\":\"\n\"}"sv, "\"\0\""sv, "{\"a\":\"\\ud800\"}"sv, " "sv, "{\"a\" 1}"sv, "[1\0]"sv})
+  for (const std::string_view text :
+       {"{"sv, "{}x"sv, "{} {}"sv, "{'a':1}"sv, "{\"a\":1,}"sv, "[1,]"sv, "nul"sv, "// c\n{}"sv, "{\"a\":01}"sv, "{\"a\":+1}"sv,
+        "{\"a\":NaN}"sv, "{\"a\":\"\n\"}"sv, "\"\0\""sv, "{\"a\":\"\\ud800\"}"sv, " "sv, "{\"a\" 1}"sv, "[1\0]"sv})
     check_malformed(text);
 }
 
 TEST(ParseJson, RefusesBadUtf8) {
-  for (const std::string_view text : {"\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xe2\x82\"", "{\"\xff\":1}"}) check_malformed(text);
+  for (const std::string_view text :
+       {"\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xe2\x82\"", "{\"\xff\":1}"})
+    check_malformed(text);
 }
 
 TEST(ParseJson, RefusesDuplicateNamesAtEveryLevel) {
@@ -96,7 +99,8 @@ TEST(JsonReader, UnsignedNeverCoerces) {
 }
 
 TEST(JsonReader, UnsignedKeepsItsRange) {
-  for (const char* json : {"0", "65", "1000000"}) check_refused(json, [](JsonReader& reader) { EXPECT_EQ(reader.optional_unsigned("f", 1, 64), std::nullopt); });
+  for (const char* json : {"0", "65", "1000000"})
+    check_refused(json, [](JsonReader& reader) { EXPECT_EQ(reader.optional_unsigned("f", 1, 64), std::nullopt); });
   for (const std::uint64_t good : {1u, 64u}) {
     auto reader = JsonReader::parse("{\"f\":" + std::to_string(good) + "}");
     EXPECT_EQ(reader->unsigned_integer("f", 1, 64), good);
@@ -115,12 +119,18 @@ TEST(JsonReader, SignedNeverCoerces) {
 
 TEST(JsonReader, OtherTypesNeverCoerce) {
   constexpr std::array<std::string_view, 2> kChoices{"macos", "linux"};
-  for (const char* json : {"1", "null", "\"true\"", "[]"}) check_refused(json, [](JsonReader& reader) { EXPECT_FALSE(reader.boolean("f", false)); });
-  for (const char* json : {"1", "null", "true", "{}", "\"a\\u0000b\""}) check_refused(json, [](JsonReader& reader) { EXPECT_EQ(reader.optional_string("f"), std::nullopt); });
-  for (const char* json : {"\"bsd\"", "\"Linux\"", "1", "null"}) check_refused(json, [&](JsonReader& reader) { EXPECT_EQ(reader.optional_choice("f", kChoices), std::nullopt); });
-  for (const char* json : {"1", "[]", "\"\""}) check_refused(json, [](JsonReader& reader) { EXPECT_FALSE(reader.optional_object("f").has_value()); });
-  for (const char* json : {"{}", "\"a\""}) check_refused(json, [](JsonReader& reader) { EXPECT_EQ(reader.optional_strings("f"), std::nullopt); });
-  for (const char* json : {"[]", "\"a\""}) check_refused(json, [](JsonReader& reader) { EXPECT_EQ(reader.optional_string_map("f"), std::nullopt); });
+  for (const char* json : {"1", "null", "\"true\"", "[]"})
+    check_refused(json, [](JsonReader& reader) { EXPECT_FALSE(reader.boolean("f", false)); });
+  for (const char* json : {"1", "null", "true", "{}", "\"a\\u0000b\""})
+    check_refused(json, [](JsonReader& reader) { EXPECT_EQ(reader.optional_string("f"), std::nullopt); });
+  for (const char* json : {"\"bsd\"", "\"Linux\"", "1", "null"})
+    check_refused(json, [&](JsonReader& reader) { EXPECT_EQ(reader.optional_choice("f", kChoices), std::nullopt); });
+  for (const char* json : {"1", "[]", "\"\""})
+    check_refused(json, [](JsonReader& reader) { EXPECT_FALSE(reader.optional_object("f").has_value()); });
+  for (const char* json : {"{}", "\"a\""})
+    check_refused(json, [](JsonReader& reader) { EXPECT_EQ(reader.optional_strings("f"), std::nullopt); });
+  for (const char* json : {"[]", "\"a\""})
+    check_refused(json, [](JsonReader& reader) { EXPECT_EQ(reader.optional_string_map("f"), std::nullopt); });
 }
 
 TEST(JsonReader, NamesAFieldThatNobodyAskedFor) {
@@ -172,7 +182,8 @@ TEST(JsonReader, TheHandlersOwnRefusalIsOneMore) {
 
 TEST(JsonReader, AnEmptyBodyIsAnEmptyObjectAndOthersAreRefused) {
   EXPECT_TRUE(JsonReader::parse("")->finish().has_value());
-  for (const char* text : {"[]", "1", "null", "\"{}\""}) EXPECT_EQ(JsonReader::parse(text).error().code, ErrorCode::kInvalidValue) << text;
+  for (const char* text : {"[]", "1", "null", "\"{}\""})
+    EXPECT_EQ(JsonReader::parse(text).error().code, ErrorCode::kInvalidValue) << text;
 }
 
 TEST(JsonReader, DoesNotRepeatStrangeFieldNames) {

@@ -20,7 +20,9 @@ TEST(JsonWriter, EscapesWhatJsonWantsEscaped) {
 
 TEST(JsonWriter, ReplacesBytesThatAreNotUtf8) {
   const std::string replaced = "\xEF\xBF\xBD";
-  EXPECT_EQ(as_json("a\xff" "b"), "\"a" + replaced + "b\"");
+  EXPECT_EQ(as_json("a\xff"
+                    "b"),
+            "\"a" + replaced + "b\"");
   EXPECT_EQ(as_json("\xc0\xaf"), "\"" + replaced + replaced + "\"");
   EXPECT_EQ(as_json("\xed\xa0\x80"), "\"" + replaced + replaced + replaced + "\"");
   EXPECT_EQ(as_json("\xe2\x82"), "\"" + replaced + replaced + "\"");
@@ -42,7 +44,13 @@ TEST(JsonWriter, WritesNumbersInFull) {
 TEST(JsonWriter, PutsCommasWhereTheyBelong) {
   JsonWriter json;
   json.begin_object().field("a", 1).key("b").begin_array().value("x").value(true).null().begin_object().end_object().end_array();
-  json.field("c", std::optional<std::string>{}).raw_field("d", "[1,2]").key("e").begin_object().end_object().field("f", 2u).end_object();
+  json.field("c", std::optional<std::string>{})
+      .raw_field("d", "[1,2]")
+      .key("e")
+      .begin_object()
+      .end_object()
+      .field("f", 2u)
+      .end_object();
   EXPECT_EQ(json.text(), R"({"a":1,"b":["x",true,null,{}],"c":null,"d":[1,2],"e":{},"f":2})");
 }
 

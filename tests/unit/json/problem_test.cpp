@@ -26,11 +26,12 @@ TEST(Problem, ContextBecomesMembers) {
                           .with("allowed_actions", {"start", "delete"})
                           .with("fields", {"name"})
                           .with("field_details", {"is wrong"});
-  EXPECT_EQ(problem_json(error, "r-1", "op-1"),
-            R"({"type":"urn:berth:problem:machine_id_in_use","title":"Machine identifier in use","status":409,"code":"machine_id_in_use",)"
-            R"("detail":"held by \"a\"","subject":"vm-1","request_id":"r-1","operation":"op-1",)"
-            R"("holders":[{"id":"1","name":"one"},{"id":"2","name":"two"}],"state":"running","allowed_actions":["start","delete"],)"
-            R"("fields":[{"field":"name","detail":"is wrong"}]})");
+  EXPECT_EQ(
+      problem_json(error, "r-1", "op-1"),
+      R"({"type":"urn:berth:problem:machine_id_in_use","title":"Machine identifier in use","status":409,"code":"machine_id_in_use",)"
+      R"("detail":"held by \"a\"","subject":"vm-1","request_id":"r-1","operation":"op-1",)"
+      R"("holders":[{"id":"1","name":"one"},{"id":"2","name":"two"}],"state":"running","allowed_actions":["start","delete"],)"
+      R"("fields":[{"field":"name","detail":"is wrong"}]})");
 }
 
 TEST(Problem, HoldersWithoutNamesAndBadBytesStayReadable) {

@@ -27,14 +27,16 @@ TEST(Request, ReadsPreferWait) {
   EXPECT_EQ(*with_field("Prefer", "respond-async, Wait=500").prefer_wait(60), 60u);
   EXPECT_EQ(*with_field("Prefer", "return=minimal").prefer_wait(60), std::nullopt);
   EXPECT_EQ(*Request{}.prefer_wait(60), std::nullopt);
-  for (const char* bad : {"wait=", "wait=-1", "wait=x", "wait=99999999999999999999"}) EXPECT_EQ(with_field("Prefer", bad).prefer_wait(60).error().code, ErrorCode::kInvalidValue) << bad;
+  for (const char* bad : {"wait=", "wait=-1", "wait=x", "wait=99999999999999999999"})
+    EXPECT_EQ(with_field("Prefer", bad).prefer_wait(60).error().code, ErrorCode::kInvalidValue) << bad;
 }
 
 TEST(Request, ReadsIfMatch) {
   EXPECT_EQ(*with_field("If-Match", "\"17\"").if_match_revision(), 17u);
   EXPECT_EQ(*with_field("If-Match", "*").if_match_revision(), std::nullopt);
   EXPECT_EQ(Request{}.if_match_revision().error().code, ErrorCode::kPreconditionRequired);
-  for (const char* bad : {"17", "W/\"17\"", "\"\"", "\"a\"", "\"1\", \"2\"", "\"-1\""}) EXPECT_EQ(with_field("If-Match", bad).if_match_revision().error().code, ErrorCode::kInvalidValue) << bad;
+  for (const char* bad : {"17", "W/\"17\"", "\"\"", "\"a\"", "\"1\", \"2\"", "\"-1\""})
+    EXPECT_EQ(with_field("If-Match", bad).if_match_revision().error().code, ErrorCode::kInvalidValue) << bad;
 }
 
 TEST(Request, ReadsIdempotencyKey) {
@@ -60,12 +62,14 @@ TEST(Request, ReadsItsQuery) {
 }
 
 TEST(Request, RefusesQueriesWithTwoMeanings) {
-  for (const char* query : {"a=1&a=2", "a=%00", "a=%ff", "a=%", "%61=1&a=2", "a=%c0%af"}) EXPECT_FALSE(decode_query(query).has_value()) << query;
+  for (const char* query : {"a=1&a=2", "a=%00", "a=%ff", "a=%", "%61=1&a=2", "a=%c0%af"})
+    EXPECT_FALSE(decode_query(query).has_value()) << query;
   EXPECT_EQ((*decode_query("path=%2Ftmp%2Fx"))[0].value, "/tmp/x");
 }
 
 TEST(Request, TargetsAreOriginFormInAscii) {
-  for (const char* bad : {"", "*", "http://x/", "x", "/a b", "/a#b", "/\xc3\xa4", "/a\\b", "/a\"", "/\x7f"}) EXPECT_FALSE(check_target(bad).has_value()) << bad;
+  for (const char* bad : {"", "*", "http://x/", "x", "/a b", "/a#b", "/\xc3\xa4", "/a\\b", "/a\"", "/\x7f"})
+    EXPECT_FALSE(check_target(bad).has_value()) << bad;
   EXPECT_TRUE(check_target("/v1/vms?x=1").has_value());
 }
 

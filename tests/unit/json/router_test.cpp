@@ -51,13 +51,15 @@ TEST(Router, SaysWhichMethodsThereAre) {
 }
 
 TEST(Router, OtherPathsHaveNoRoute) {
-  for (const char* path : {"/v2", "/v1/vms/", "/v1//vms", "/v1/vms/a/b", "//", "/v1/VMS", "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18"})
+  for (const char* path :
+       {"/v2", "/v1/vms/", "/v1//vms", "/v1/vms/a/b", "//", "/v1/VMS", "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18"})
     EXPECT_EQ(found(Method::kGet, path), "none") << path;
 }
 
 TEST(Router, RefusesPathsWithTwoMeanings) {
-  for (const char* path : {"/v1/vms/..", "/v1/./vms", "/v1/vms/%2e%2e", "/v1/vms/%2E", "/v1/vms/a%2fb", "/v1/vms/a%2Fb", "/v1/vms/%00", "/v1/vms/a%0ab",
-                           "/v1/vms/%", "/v1/vms/%4", "/v1/vms/%zz", "/v1/vms/%ff", "/v1/vms/%c0%af", "/v1/vms/%7f"})
+  for (const char* path :
+       {"/v1/vms/..", "/v1/./vms", "/v1/vms/%2e%2e", "/v1/vms/%2E", "/v1/vms/a%2fb", "/v1/vms/a%2Fb", "/v1/vms/%00",
+        "/v1/vms/a%0ab", "/v1/vms/%", "/v1/vms/%4", "/v1/vms/%zz", "/v1/vms/%ff", "/v1/vms/%c0%af", "/v1/vms/%7f"})
     EXPECT_EQ(found(Method::kGet, path), "malformed_request") << path;
 }
 

@@ -130,7 +130,8 @@ TEST(ProcessRecord, IsReadBackOrRefused) {
   EXPECT_EQ(read->uuid, record.uuid);
   for (const char* text : {"", "{", "[]", "{\"version\":2}", "{\"version\":1,\"uuid\":5}"}) {
     const UniqueFd file{::open((directory.path() / "process.json").c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)};
-    ASSERT_EQ(::write(file.get(), text, std::char_traits<char>::length(text)), static_cast<ssize_t>(std::char_traits<char>::length(text)));
+    ASSERT_EQ(::write(file.get(), text, std::char_traits<char>::length(text)),
+              static_cast<ssize_t>(std::char_traits<char>::length(text)));
     EXPECT_EQ(read_run_record(directory.path()).error().code, ErrorCode::kMachineFailed) << text;
   }
   ASSERT_TRUE(write_exit_record(directory.path(), {ExitReason::kGuestPanic, "why"}));

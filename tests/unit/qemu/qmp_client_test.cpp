@@ -28,7 +28,9 @@ protected:
     client_->start();
   }
 
-  void say(std::string_view text) { EXPECT_EQ(::send(peer_.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size())); }
+  void say(std::string_view text) {
+    EXPECT_EQ(::send(peer_.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  }
   std::string heard() {
     std::string text(4096, '\0');
     const ssize_t count = ::recv(peer_.get(), text.data(), text.size(), MSG_DONTWAIT);

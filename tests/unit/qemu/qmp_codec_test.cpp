@@ -9,10 +9,15 @@ namespace {
 using Kind = QmpMessage::Kind;
 
 const std::string kGreeting =
-    R"({"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian"}, "capabilities": ["oob"]}})" "\r\n";
-const std::string kReturn = R"({"return": {"status": "running", "singlestep": false, "running": true}, "id": 7})" "\r\n";
-const std::string kEvent = R"({"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}})" "\r\n";
-const std::string kError = R"({"id": 8, "error": {"class": "GenericError", "desc": "no \"thing\", here"}})" "\r\n";
+    R"({"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian"}, "capabilities": ["oob"]}})"
+    "\r\n";
+const std::string kReturn = R"({"return": {"status": "running", "singlestep": false, "running": true}, "id": 7})"
+                            "\r\n";
+const std::string kEvent =
+    R"({"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}})"
+    "\r\n";
+const std::string kError = R"({"id": 8, "error": {"class": "GenericError", "desc": "no \"thing\", here"}})"
+                           "\r\n";
 
 void check_stream(const std::vector<QmpMessage>& messages) {
   ASSERT_EQ(messages.size(), 4U);
@@ -47,7 +52,8 @@ TEST(QmpCodec, ReadsTheSameMessagesInPiecesOfAnySize) {
 }
 
 TEST(QmpCodec, RefusesGarbageForGood) {
-  for (const std::string text : {"hello\n", "[]\n", "{}\n", "{\"event\": 5}\n", "{\"error\": 1}\n", "{\"return\": {}\n", "\xff\xfe\n", "null\n"}) {
+  for (const std::string text :
+       {"hello\n", "[]\n", "{}\n", "{\"event\": 5}\n", "{\"error\": 1}\n", "{\"return\": {}\n", "\xff\xfe\n", "null\n"}) {
     QmpCodec codec;
     EXPECT_FALSE(codec.feed(text)) << text;
     EXPECT_FALSE(codec.feed(kReturn)) << "after " << text;

@@ -169,8 +169,10 @@ TEST_F(AsioLoop, TellsOfEachSignal) {
   std::vector<int> numbers;
   Registration signals = loop.on_signals({SIGUSR1, SIGUSR2}, [&](int number) {
     numbers.push_back(number);
-    if (number == SIGUSR1) ::raise(SIGUSR2);
-    else loop.stop();
+    if (number == SIGUSR1)
+      ::raise(SIGUSR2);
+    else
+      loop.stop();
   });
   loop.post([] { ::raise(SIGUSR1); });
   run();

@@ -75,14 +75,14 @@ Task<void> note(int* ran, Witness) {
 
 TEST(Tasks, DoNothingUntilAwaited) {
   int ran = 0, ended = 0;
-  { const auto task = note(&ran, Witness{&ended}); }
+  {
+    const auto task = note(&ran, Witness{&ended});
+  }
   EXPECT_EQ(ran, 0);
   EXPECT_EQ(ended, 1) << "its parameters went with it";
 }
 
-Task<void> await_value(Pending<int> pending, int* out, Witness) {
-  *out = co_await std::move(pending);
-}
+Task<void> await_value(Pending<int> pending, int* out, Witness) { *out = co_await std::move(pending); }
 
 TEST(OneShots, ResumeWhoWaits) {
   TaskGroup group{unexpected_error()};

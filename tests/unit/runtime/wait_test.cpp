@@ -13,7 +13,9 @@ TaskGroup::OnError unexpected_error() {
   return [](const std::string& name, std::exception_ptr) { ADD_FAILURE() << name << " threw"; };
 }
 
-Task<void> note_wait(EventLoop* loop, Signal* signal, Duration at_most, std::optional<bool>* out) { *out = co_await wait_for(*loop, *signal, at_most); }
+Task<void> note_wait(EventLoop* loop, Signal* signal, Duration at_most, std::optional<bool>* out) {
+  *out = co_await wait_for(*loop, *signal, at_most);
+}
 Task<void> note_sleep(EventLoop* loop, Duration delay, bool* is_awake) {
   co_await sleep_for(*loop, delay);
   *is_awake = true;

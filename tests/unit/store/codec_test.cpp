@@ -28,7 +28,12 @@ VmRecord full_vm() {
   vm.created_at = moment(-1);
   vm.cloned_from = test::vm_number(5);
   vm.current_snapshot = SnapshotId{test::uuid_number(6)};
-  vm.status = {VmState::kUnreachable, moment(3), "silent", "a sentence", test::operation_number(7), ProcessIdentity{4711, UINT64_MAX, "boot"}};
+  vm.status = {VmState::kUnreachable,
+               moment(3),
+               "silent",
+               "a sentence",
+               test::operation_number(7),
+               ProcessIdentity{4711, UINT64_MAX, "boot"}};
   return vm;
 }
 
@@ -135,7 +140,16 @@ TEST_F(StoreRoundTrip, KeepsOperations) {
 }
 
 TEST_F(StoreRoundTrip, KeepsMachineIds) {
-  MachineIdRecord full{MachineIdKey{Ecid{5}}, {0, 255, 128, 7}, MachineIdOrigin::kImported, true, "fleet 1", "serial", "hardware", "provisioning", 4, moment(9)};
+  MachineIdRecord full{MachineIdKey{Ecid{5}},
+                       {0, 255, 128, 7},
+                       MachineIdOrigin::kImported,
+                       true,
+                       "fleet 1",
+                       "serial",
+                       "hardware",
+                       "provisioning",
+                       4,
+                       moment(9)};
   MachineIdRecord plain;
   ASSERT_TRUE(open());
   ASSERT_TRUE(commit({{full, plain}, {}}));
@@ -147,7 +161,8 @@ TEST_F(StoreRoundTrip, KeepsMachineIds) {
   EXPECT_EQ(found.key, full.key);
   EXPECT_EQ(found.data, full.data);
   EXPECT_EQ(found.origin, full.origin);
-  EXPECT_EQ(found.name + found.serial_number + found.hardware_uuid + found.provisioning_uuid, "fleet 1serialhardwareprovisioning");
+  EXPECT_EQ(found.name + found.serial_number + found.hardware_uuid + found.provisioning_uuid,
+            "fleet 1serialhardwareprovisioning");
   EXPECT_EQ(found.revision, 4U);
   EXPECT_EQ(found.created_at, moment(9));
   EXPECT_EQ(other.key, plain.key);
@@ -156,8 +171,16 @@ TEST_F(StoreRoundTrip, KeepsMachineIds) {
 
 TEST_F(StoreRoundTrip, KeepsImagesSnapshotsAndIdempotencyKeys) {
   const ImageRecord image{std::string(64, 'e'), ImageKind::kRestore, UINT64_MAX, "name", "/a path", moment(1)};
-  const SnapshotRecord child{SnapshotId{test::uuid_number(2)}, test::vm_number(1), "child", SnapshotId{test::uuid_number(1)}, 512, true, MachineIdKey{Ecid{5}}, moment(2)};
-  const SnapshotRecord root{SnapshotId{test::uuid_number(1)}, test::vm_number(1), "", std::nullopt, 0, false, MachineIdKey{test::uuid_number(3)}, moment(1)};
+  const SnapshotRecord child{SnapshotId{test::uuid_number(2)},
+                             test::vm_number(1),
+                             "child",
+                             SnapshotId{test::uuid_number(1)},
+                             512,
+                             true,
+                             MachineIdKey{Ecid{5}},
+                             moment(2)};
+  const SnapshotRecord root{SnapshotId{test::uuid_number(1)},   test::vm_number(1), "", std::nullopt, 0, false,
+                            MachineIdKey{test::uuid_number(3)}, moment(1)};
   const IdempotencyRecord key{1000, "key", "fingerprint", 202, "{\"body\":1}", "/v1/x", "application/json", moment(4)};
   ASSERT_TRUE(open());
   ASSERT_TRUE(commit({{image, child, root, key}, {}}));
@@ -179,7 +202,8 @@ TEST_F(StoreRoundTrip, KeepsImagesSnapshotsAndIdempotencyKeys) {
   EXPECT_EQ(state->idempotency[0].uid, 1000U);
   EXPECT_EQ(state->idempotency[0].status, 202);
   EXPECT_EQ(state->idempotency[0].body, key.body);
-  EXPECT_EQ(state->idempotency[0].fingerprint + state->idempotency[0].location + state->idempotency[0].content_type, "fingerprint/v1/xapplication/json");
+  EXPECT_EQ(state->idempotency[0].fingerprint + state->idempotency[0].location + state->idempotency[0].content_type,
+            "fingerprint/v1/xapplication/json");
 }
 
 TEST_F(StoreRoundTrip, KeepsEvents) {
@@ -207,15 +231,20 @@ TEST_F(StoreRoundTrip, KeepsEvents) {
 TEST_F(StoreRoundTrip, ReplacesAndDeletes) {
   ASSERT_TRUE(open());
   VmRecord vm = plain_vm(1);
-  ASSERT_TRUE(commit({{vm, plain_vm(2), ImageRecord{.id = "i"}, SnapshotRecord{}, OperationRecord{}, MachineIdRecord{}, IdempotencyRecord{.uid = 1, .key = "k"}}, {}}));
+  ASSERT_TRUE(commit({{vm, plain_vm(2), ImageRecord{.id = "i"}, SnapshotRecord{}, OperationRecord{}, MachineIdRecord{},
+                       IdempotencyRecord{.uid = 1, .key = "k"}},
+                      {}}));
   vm.name = "renamed";
-  ASSERT_TRUE(commit({{vm, DeleteVm{test::vm_number(2)}, DeleteImage{"i"}, DeleteSnapshot{}, DeleteOperation{}, DeleteMachineId{}, DeleteIdempotency{1, "k"}}, {}}));
+  ASSERT_TRUE(commit({{vm, DeleteVm{test::vm_number(2)}, DeleteImage{"i"}, DeleteSnapshot{}, DeleteOperation{}, DeleteMachineId{},
+                       DeleteIdempotency{1, "k"}},
+                      {}}));
   ASSERT_TRUE(commit({{DeleteVm{test::vm_number(77)}}, {}})) << "gone is gone";
   const auto state = open();
   ASSERT_TRUE(state);
   ASSERT_EQ(state->vms.size(), 1U);
   EXPECT_EQ(state->vms[0].name, "renamed");
-  EXPECT_TRUE(state->images.empty() && state->snapshots.empty() && state->operations.empty() && state->machine_ids.empty() && state->idempotency.empty());
+  EXPECT_TRUE(state->images.empty() && state->snapshots.empty() && state->operations.empty() && state->machine_ids.empty() &&
+              state->idempotency.empty());
 }
 
 void check_unreadable(const Result<VmRecord>& read) {

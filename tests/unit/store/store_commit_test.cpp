@@ -127,7 +127,9 @@ TEST_F(StoreCommits, MayBeAbandoned) {
     TaskGroup cancelled{[](const std::string&, std::exception_ptr) { ADD_FAILURE(); }};
     std::optional<Result<std::uint64_t>> nobody;
     struct Keep {
-      static Task<void> run(Task<Result<std::uint64_t>> task, std::optional<Result<std::uint64_t>>* out) { out->emplace(co_await task); }
+      static Task<void> run(Task<Result<std::uint64_t>> task, std::optional<Result<std::uint64_t>>* out) {
+        out->emplace(co_await task);
+      }
     };
     cancelled.spawn("commit", Keep::run(store->commit(create_vm(1)), &nobody));
   }

@@ -72,7 +72,9 @@ protected:
   TaskGroup group{[](const std::string& name, std::exception_ptr) { ADD_FAILURE() << name << " threw"; }};
 
 private:
-  static Task<void> keep(Task<Result<std::uint64_t>> task, std::optional<Result<std::uint64_t>>* out) { out->emplace(co_await task); }
+  static Task<void> keep(Task<Result<std::uint64_t>> task, std::optional<Result<std::uint64_t>>* out) {
+    out->emplace(co_await task);
+  }
 };
 
 } // namespace berth

@@ -88,7 +88,8 @@ TEST_F(StoreJournal, KeepsOperationsByTheirNumberNotByTheirUpdates) {
   options.keep_operations = 10;
   ASSERT_TRUE(open());
   for (std::uint64_t number = 1; number <= 10; ++number)
-    for (int update = 0; update < 20; ++update) ASSERT_TRUE(commit({{operation(number, update == 19 ? OperationState::kSucceeded : OperationState::kRunning)}, {}}));
+    for (int update = 0; update < 20; ++update)
+      ASSERT_TRUE(commit({{operation(number, update == 19 ? OperationState::kSucceeded : OperationState::kRunning)}, {}}));
   const auto state = open();
   ASSERT_TRUE(state);
   EXPECT_EQ(state->operations.size(), 10U);
@@ -104,8 +105,8 @@ TEST_F(StoreJournal, KeepsEveryUnfinishedOperation) {
   ASSERT_TRUE(state);
   std::vector<OperationId> found;
   for (const auto& each : state->operations) found.push_back(each.id);
-  EXPECT_EQ(found, (std::vector<OperationId>{test::operation_number(1), test::operation_number(2), test::operation_number(1097), test::operation_number(1098),
-                                             test::operation_number(1099)}))
+  EXPECT_EQ(found, (std::vector<OperationId>{test::operation_number(1), test::operation_number(2), test::operation_number(1097),
+                                             test::operation_number(1098), test::operation_number(1099)}))
       << "unfinished ones first, the newest finished, in the order of their making";
 }
 

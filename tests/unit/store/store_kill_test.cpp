@@ -64,7 +64,8 @@ TEST_F(StoreKill, LeavesAPrefixOfWholeTransactions) {
     EXPECT_EQ(state->last_sequence, 2 * count);
     std::set<VmId> found;
     for (const auto& vm : state->vms) found.insert(vm.id);
-    for (std::uint64_t number = 1; number <= count; ++number) EXPECT_TRUE(found.contains(test::vm_number(number))) << number << " of " << count;
+    for (std::uint64_t number = 1; number <= count; ++number)
+      EXPECT_TRUE(found.contains(test::vm_number(number))) << number << " of " << count;
     EXPECT_EQ(*commit({{}, {plain_event(1)}}), 2 * count + 1);
     store.reset();
   }

@@ -46,7 +46,8 @@ TEST_F(StoreOpening, TakesAnEmptyFileForANewStore) {
 }
 
 TEST_F(StoreOpening, RefusesAFileThatIsNoDatabase) {
-  write("this is a letter to my aunt, and much longer than one hundred bytes, because a shorter one would be refused for another reason");
+  write("this is a letter to my aunt, and much longer than one hundred bytes, because a shorter one would be refused for another "
+        "reason");
   check_refused("is not a store of berth");
   write("short");
   check_refused("is not a store of berth");
@@ -111,7 +112,8 @@ TEST_F(StoreOpening, RefusesADirectory) {
 }
 
 const std::vector<Migration>& two_steps() {
-  static const std::vector<Migration> steps{{1, "CREATE TABLE a(x);"}, {2, "ALTER TABLE a ADD COLUMN y DEFAULT 7;"}, {3, "CREATE TABLE b(x);"}};
+  static const std::vector<Migration> steps{
+      {1, "CREATE TABLE a(x);"}, {2, "ALTER TABLE a ADD COLUMN y DEFAULT 7;"}, {3, "CREATE TABLE b(x);"}};
   return steps;
 }
 
