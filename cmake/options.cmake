@@ -29,6 +29,11 @@ function(berth_library name)
   target_link_libraries(${name} PUBLIC berth_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+# Precompiled headers that ccache can tell apart by content; ./dev sets its sloppiness to match.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options("SHELL:$<$<COMPILE_LANGUAGE:CXX>:-Xclang -fno-pch-timestamp>")
+endif()
+
 # Steps at which a test may kill the daemon; never in a release.
 option(BERTH_CRASH_POINTS "Compile the crash points in" ON)
 if(BERTH_CRASH_POINTS)
