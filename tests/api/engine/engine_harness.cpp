@@ -176,7 +176,10 @@ ServerStats Harness::stats() {
 bool Harness::wait_until(const std::function<bool(const ServerStats&)>& is_so) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatience);
   while (std::chrono::steady_clock::now() < end) {
-    if (is_so(stats())) return true;
+    bool is_now = false;
+    // On the loop's thread: what handlers have noted belongs to it.
+    on_loop([&] { is_now = is_so(server_->stats()); });
+    if (is_now) return true;
     std::this_thread::yield();
   }
   return false;
