@@ -43,9 +43,7 @@ Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller
   if (state == VmState::kRunning && !source->machine)
     co_return fail(ErrorCode::kStateConflict, "the guest of " + source->record.name + " has just ended",
                    source->record.id.to_string());
-  if (!is_valid_vm_name(request.name))
-    co_return fail(ErrorCode::kInvalidValue,
-                   "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
+  if (auto named = check_vm_name(request.name); !named) co_return std::unexpected(named.error());
   if (request.new_machine_id && source->record.guest == Guest::kMacos && !request.accept_unbootable)
     co_return fail(ErrorCode::kInvalidValue,
                    "a macOS guest does not boot with another machine identifier than it was installed with; say "
@@ -89,18 +87,14 @@ Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller
 }
 
 Task<Result<Accepted>> VmService::import(ImportVm request, Caller caller) {
-  const auto roots =
-      caller.uid == context_.own_uid || caller.uid == 0 ? std::vector<std::filesystem::path>{} : context_.allowed_roots;
-  if (roots.empty() && caller.uid != context_.own_uid && caller.uid != 0)
-    co_return fail(ErrorCode::kPathNotAllowed, "no roots are allowed for paths of other users", request.path);
-  auto opened = co_await blocking(context_.loop, [path = request.path, roots] { return open_bundle(path, roots); });
+  const auto roots = roots_for(context_, caller, request.path);
+  if (!roots) co_return std::unexpected(roots.error());
+  auto opened = co_await blocking(context_.loop, [path = request.path, roots = *roots] { return open_bundle(path, roots); });
   if (!opened) co_return std::unexpected(opened.error());
 
   VmRecord record = opened->description.vm;
   if (request.name) record.name = *request.name;
-  if (!is_valid_vm_name(record.name))
-    co_return fail(ErrorCode::kInvalidValue,
-                   "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
+  if (auto named = check_vm_name(record.name); !named) co_return std::unexpected(named.error());
   if (!context_.world.is_name_free(record.name))
     co_return fail(ErrorCode::kNameInUse, "a VM named " + record.name + " exists already", record.name);
   const NameReservation reservation(context_.world, record.name);

@@ -101,4 +101,11 @@ struct Context {
   }
 };
 
+// The roots beneath which this caller may name files; an empty list means everywhere, for the daemon's own user and root
+// alone. kPathNotAllowed when others have none. The one place that decides it.
+Result<std::vector<std::filesystem::path>> roots_for(const Context& context, const Caller& caller, const std::string& path);
+
+// The rule of VM names as a refusal: kInvalidValue on "name".
+Result<void> check_vm_name(std::string_view name);
+
 } // namespace berth

@@ -12,13 +12,9 @@ Task<Result<Accepted>> ImageService::import(ImportImage request, Caller caller) 
   if (request.kind == ImageKind::kRestore)
     co_return fail(ErrorCode::kUnsupported, "restore images need a driver for macOS guests, which this host does not have",
                    "kind");
-  const bool is_own = caller.uid == context_.own_uid || caller.uid == 0;
-  if (!is_own && context_.allowed_roots.empty())
-    co_return fail(ErrorCode::kPathNotAllowed, "no roots are allowed for paths of other users", request.path);
-  auto opened = co_await blocking(
-      context_.loop, [path = request.path, roots = is_own ? std::vector<std::filesystem::path>{} : context_.allowed_roots] {
-        return open_allowed(path, roots);
-      });
+  const auto roots = roots_for(context_, caller, request.path);
+  if (!roots) co_return std::unexpected(roots.error());
+  auto opened = co_await blocking(context_.loop, [path = request.path, roots = *roots] { return open_allowed(path, roots); });
   if (!opened) co_return std::unexpected(opened.error());
   const std::string name = request.name.value_or(std::filesystem::path(request.path).filename().string());
   if (name.empty() || name.size() > 255)

@@ -19,8 +19,7 @@ Result<Bytes> read_identifier(const std::string& path, const std::vector<std::fi
   const auto here = path_of(*opened);
   if (std::filesystem::is_directory(here, error)) return files::read(BundlePaths{here}.machine_identifier(), kLargestFile);
   // The descriptor names the checked file; reading by it does not look at the name again.
-  auto again = open_allowed(std::filesystem::path(path).parent_path().string(),
-                            roots.empty() ? std::vector<std::filesystem::path>{} : roots);
+  auto again = open_allowed(std::filesystem::path(path).parent_path().string(), roots);
   if (!again) return std::unexpected(again.error());
   return files::read(path_of(*again) / std::filesystem::path(path).filename(), kLargestFile);
 }
@@ -28,11 +27,9 @@ Result<Bytes> read_identifier(const std::string& path, const std::vector<std::fi
 } // namespace
 
 Task<Result<Bytes>> MachineIdService::load(std::string path, Caller caller) const {
-  const bool is_own = caller.uid == context_.own_uid || caller.uid == 0;
-  if (!is_own && context_.allowed_roots.empty())
-    co_return fail(ErrorCode::kPathNotAllowed, "no roots are allowed for paths of other users", path);
-  const auto roots = is_own ? std::vector<std::filesystem::path>{} : context_.allowed_roots;
-  auto bytes = co_await blocking(context_.loop, [path, roots] { return read_identifier(path, roots); });
+  const auto roots = roots_for(context_, caller, path);
+  if (!roots) co_return std::unexpected(roots.error());
+  auto bytes = co_await blocking(context_.loop, [path, roots = *roots] { return read_identifier(path, roots); });
   co_return bytes;
 }
 

@@ -60,9 +60,7 @@ Result<void> VmService::judge_images(const BootSpec& boot, const std::optional<s
 }
 
 Result<VmRecord> VmService::judge(const CreateVm& request) const {
-  if (!is_valid_vm_name(request.name))
-    return fail(ErrorCode::kInvalidValue,
-                "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
+  if (auto named = check_vm_name(request.name); !named) return std::unexpected(named.error());
   if (auto sized = judge_size(request.cpu_count, request.memory_bytes, request.disk_bytes); !sized)
     return std::unexpected(sized.error());
   if (auto images = judge_images(request.boot, request.disk_image); !images) return std::unexpected(images.error());
@@ -410,10 +408,7 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   if (auto images = judge_images(record.boot, std::nullopt); !images) co_return images;
   std::optional<NameReservation> reservation;
   if (request.name && *request.name != record.name) {
-    if (!is_valid_vm_name(*request.name))
-      co_return fail(ErrorCode::kInvalidValue,
-                     "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID",
-                     "name");
+    if (auto named = check_vm_name(*request.name); !named) co_return std::unexpected(named.error());
     if (!context_.world.is_name_free(*request.name)) co_return std::unexpected(name_in_use(*request.name, context_.world));
     reservation.emplace(context_.world, *request.name);
     record.name = *request.name;
