@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -18,6 +16,7 @@
 #include "daemon/address/directory_watch_linux.hpp"
 #include "daemon/host/child_process.hpp"
 #include "daemon/host/process_identity_linux.hpp"
+#include "daemon/host/small_file.hpp"
 
 namespace berth {
 
@@ -34,15 +33,9 @@ constexpr Duration kStableAfter{60'000}; // a process that lived this long start
 
 std::string pid_file_argument(const DnsmasqOptions& options) { return "--pid-file=" + (options.state_dir / kPidFile).string(); }
 
-// Blocks; small files only.
-std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{}};
-}
-
 // The last line of the log, which names the reason when dnsmasq gives up.
 std::string last_words(const std::filesystem::path& log) {
-  std::string text = read_file(log);
+  std::string text = read_small_file(log).value_or("");
   while (!text.empty() && text.back() == '\n') text.pop_back();
   const std::size_t line = text.rfind('\n');
   return text.substr(line == std::string::npos ? 0 : line + 1).substr(0, 500);
@@ -60,14 +53,14 @@ Result<FoundProcess> find_process(const DnsmasqOptions& options) {
   auto identity = read_process_record(options.state_dir / kRecord);
   auto pidfd = identity ? open_process(*identity) : Result<UniqueFd>{std::unexpected(identity.error())};
   if (!pidfd) {
-    const int pid = std::atoi(read_file(options.state_dir / kPidFile).c_str());
+    const int pid = std::atoi(read_small_file(options.state_dir / kPidFile).value_or("").c_str());
     if (pid <= 0) return fail(ErrorCode::kNotFound, "no dnsmasq is recorded");
     identity = identify_process(pid);
     if (!identity) return std::unexpected(identity.error());
     pidfd = open_process(*identity);
     if (!pidfd) return std::unexpected(pidfd.error());
   }
-  const std::string command = read_file("/proc/" + std::to_string(identity->pid) + "/cmdline");
+  const std::string command = read_small_file("/proc/" + std::to_string(identity->pid) + "/cmdline").value_or("");
   std::string wanted;
   for (const std::string& each : dnsmasq_arguments(options)) wanted += each + '\0';
   // A pid file is no proof by itself, its number may be a stranger's by now: only ours has our file as an argument.

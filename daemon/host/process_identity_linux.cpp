@@ -16,28 +16,13 @@ extern "C" {
 #include <system_error>
 #include <vector>
 
+#include "daemon/host/small_file.hpp"
+
 namespace berth {
 
 namespace {
 
 std::string errno_text() { return std::generic_category().message(errno); }
-
-// Small files only: procfs and records. nullopt with errno set when the file cannot be read.
-std::optional<std::string> read_small_file(const char* path) {
-  const UniqueFd file{::open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-  if (!file) return std::nullopt;
-  std::string text(4096, '\0');
-  std::size_t used = 0;
-  while (used < text.size()) {
-    const ssize_t count = ::read(file.get(), text.data() + used, text.size() - used);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return std::nullopt;
-    if (count == 0) break;
-    used += static_cast<std::size_t>(count);
-  }
-  text.resize(used);
-  return text;
-}
 
 // The fields of a line between blanks.
 std::vector<std::string_view> split_fields(std::string_view line) {
@@ -70,7 +55,7 @@ Result<std::string> boot_id() {
 
 Result<ProcessStat> stat_of(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
-  const auto line = read_small_file(path.c_str());
+  const auto line = read_small_file(path);
   // ESRCH: it ended between the open and the read. Anything else, as a daemon out of descriptors, says nothing of it.
   if (!line && (errno == ENOENT || errno == ESRCH))
     return fail(ErrorCode::kNotFound, "there is no process " + std::to_string(pid));
@@ -156,7 +141,7 @@ Result<void> write_process_record(const std::filesystem::path& file, const Proce
 }
 
 Result<ProcessIdentity> read_process_record(const std::filesystem::path& file) {
-  const auto text = read_small_file(file.c_str());
+  const auto text = read_small_file(file);
   if (!text) {
     if (errno == ENOENT) return fail(ErrorCode::kNotFound, "there is no process record " + file.string());
     return fail(ErrorCode::kStorageFailed, "the process record " + file.string() + " cannot be read: " + errno_text());

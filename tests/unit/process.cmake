@@ -3,6 +3,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     SOURCES
       ${CMAKE_CURRENT_LIST_DIR}/process/child_process_test.cpp
       ${CMAKE_CURRENT_LIST_DIR}/process/process_identity_test.cpp
+      ${CMAKE_CURRENT_LIST_DIR}/process/small_file_test.cpp
     DEPENDS berth_host
     LABELS unit)
 endif()

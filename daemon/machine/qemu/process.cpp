@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include <fcntl.h>
@@ -18,6 +16,7 @@
 
 #include "daemon/host/child_process.hpp"
 #include "daemon/host/process_identity_linux.hpp"
+#include "daemon/host/small_file.hpp"
 
 namespace berth {
 
@@ -76,11 +75,6 @@ void close_gaps(const std::vector<int>& open) {
   const int error = errno;
   [[maybe_unused]] const auto written = ::write(child.error, &error, sizeof error);
   ::_exit(127);
-}
-
-std::string read_text(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 // The child waits at the gate and nobody else reaps it, so its pid is its own.
@@ -146,7 +140,7 @@ Result<ProcessHandle> reopen_process(const ProcessIdentity& identity) {
 }
 
 bool command_line_contains(const ProcessIdentity& identity, std::string_view text) {
-  return read_text("/proc/" + std::to_string(identity.pid) + "/cmdline").find(text) != std::string::npos;
+  return read_small_file("/proc/" + std::to_string(identity.pid) + "/cmdline").value_or("").find(text) != std::string::npos;
 }
 
 std::optional<ProcessEnd> reap(const UniqueFd& pidfd) {

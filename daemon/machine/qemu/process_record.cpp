@@ -1,15 +1,17 @@
 // JSON on disk; exceptions of the parser stay here.
 #include "daemon/machine/qemu/process_record.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
+
+#include "daemon/host/small_file.hpp"
 
 namespace berth {
 
@@ -32,10 +34,8 @@ Result<void> write(const std::filesystem::path& directory, const char* name, con
 
 // Null when there is no such file, discarded when it is not JSON.
 json read(const std::filesystem::path& directory, const char* name) {
-  std::ifstream file{directory / name};
-  if (!file) return nullptr;
-  const std::string text{std::istreambuf_iterator<char>{file}, {}};
-  return json::parse(text, nullptr, false);
+  const auto text = read_small_file(directory / name);
+  return text ? json::parse(*text, nullptr, false) : json(nullptr);
 }
 
 std::string text(const json& object, const char* name) {
@@ -96,11 +96,13 @@ void remove_records(const std::filesystem::path& directory) {
 }
 
 std::string last_words(const std::filesystem::path& directory, std::size_t limit) {
-  std::ifstream file{directory / "qemu.log", std::ios::binary | std::ios::ate};
-  if (!file) return {};
-  const auto size = static_cast<std::size_t>(file.tellg());
-  file.seekg(static_cast<std::streamoff>(size > limit ? size - limit : 0));
-  std::string words{std::istreambuf_iterator<char>{file}, {}};
+  const UniqueFd file{::open((directory / "qemu.log").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) != 0) return {};
+  const auto size = static_cast<std::size_t>(status.st_size);
+  std::string words(std::min(size, limit), '\0');
+  const ssize_t count = ::pread(file.get(), words.data(), words.size(), static_cast<off_t>(size - words.size()));
+  words.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
   if (size > limit) words.erase(0, words.find('\n') == std::string::npos ? 0 : words.find('\n') + 1);
   while (!words.empty() && words.back() == '\n') words.pop_back();
   for (char& each : words) {

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -139,8 +139,11 @@ bool eventually(const std::function<bool()>& holds, Duration at_most) {
 }
 
 std::string read_text(const std::filesystem::path& file) {
+  // A stream iterator would throw when a process ends in the middle of the reading of its /proc file.
   std::ifstream stream{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{stream}, {}};
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
 }
 
 } // namespace berth::test
