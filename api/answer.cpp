@@ -52,10 +52,13 @@ Task<Response> wait_and_answer(Api& api, Request request, OperationHandle operat
   co_return finished(operation->record);
 }
 
+constexpr Duration kIdle{1000};
+
 } // namespace
 
 std::shared_ptr<const Prepared> ListCache::find(std::uint64_t version, const std::string& key) {
   if (version != version_) return nullptr;
+  is_used_ = true;
   const auto found = answers_.find(key);
   return found == answers_.end() ? nullptr : found->second;
 }
@@ -65,6 +68,17 @@ void ListCache::put(std::uint64_t version, std::string key, std::shared_ptr<cons
   if (version != version_ || answers_.size() >= kMost) answers_.clear();
   version_ = version;
   answers_[std::move(key)] = std::move(answer);
+  is_used_ = true;
+  if (!idle_) drop_when_idle();
+}
+
+void ListCache::drop_when_idle() {
+  is_used_ = false;
+  idle_ = loop_.after(kIdle, [this] {
+    if (is_used_) return drop_when_idle();
+    answers_.clear();
+    idle_.cancel();
+  });
 }
 
 Result<VmHandle> find_vm(Api& api, const Request& request) {

@@ -147,7 +147,7 @@ int run(const DaemonOptions& options) {
   if (!opened) return fail_start(log, opened.error());
   Harbour& harbour = **opened;
 
-  api::Api api{harbour, {}, nullptr};
+  api::Api api{harbour};
   api::ServerOptions server_options;
   server_options.roles = std::move(*roles);
   server_options.limits.connections = options.max_connections;

@@ -282,6 +282,8 @@ Result<StoredState> Store::load() {
   };
   for (const auto& step : steps)
     if (!step) return std::unexpected(step.error());
+  // The checks and the loading have read every page once; the writer needs few of them.
+  if (auto done = database.execute("PRAGMA shrink_memory"); !done) return std::unexpected(done.error());
   auto statements = Statements::prepare(database);
   if (!statements) return std::unexpected(statements.error());
   impl_->writer =

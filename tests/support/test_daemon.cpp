@@ -75,7 +75,7 @@ void TestDaemon::start() {
   auto harbour = Harbour::open(running_->loop, std::move(options), std::move(drivers), random_bytes, log);
   if (!harbour) throw std::runtime_error{harbour.error().detail};
   running_->harbour = std::move(*harbour);
-  running_->api = std::make_unique<api::Api>(api::Api{*running_->harbour, {}, nullptr});
+  running_->api = std::make_unique<api::Api>(*running_->harbour);
   api::ServerOptions server;
   (options_.caller_is_reader ? server.roles.reader_uids : server.roles.operator_uids) = {static_cast<std::uint32_t>(::geteuid())};
   server.limits.connections = options_.connections;
