@@ -1,3 +1,4 @@
+// One open, and read(2) until the kernel has no more.
 #include "daemon/host/small_file.hpp"
 
 #include <fcntl.h>

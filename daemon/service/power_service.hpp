@@ -52,6 +52,7 @@ private:
   Claim claim_of(const VmRecord& vm) const;
   std::uint64_t available_memory() const;
   Task<Result<void>> check_bundle(VmHandle vm);
+  Task<void> quarantine(VmHandle vm, Error damage);
   Task<Result<Accepted>> admit(VmHandle vm, StartOptions options, OperationRecord operation,
                                std::shared_ptr<OperationControl> control, Caller caller);
   Task<void> run_start(VmHandle vm, std::shared_ptr<OperationControl> control, StartOptions options);

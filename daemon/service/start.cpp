@@ -61,6 +61,19 @@ Task<Result<void>> PowerService::check_bundle(VmHandle vm) {
   co_return Result<void>{};
 }
 
+// A broken bundle is put aside as it is: whatever wants to run it or to copy it is refused until repair has looked again.
+Task<void> PowerService::quarantine(VmHandle vm, Error damage) {
+  const auto lock = co_await vm->mutex.lock();
+  const VmState before = vm->record.status.state;
+  if (vm->is_gone || is_active(before)) co_return;
+  VmRecord record = OperationService::changed(
+      *vm, {VmState::kQuarantined, std::string(to_string(damage.code)), damage.detail, {}}, context_.loop.now());
+  Transaction transaction;
+  transaction.events = {state_event(context_.ledger, record, before)};
+  transaction.writes = {std::move(record)};
+  co_await context_.ledger.record(std::move(transaction));
+}
+
 Task<Result<Accepted>> PowerService::start(VmHandle vm, StartOptions options, Caller caller) {
   const auto verdict = transition(vm->record.status.state, VmAction::kStart);
   if (verdict.kind == Transition::Kind::kAlready) co_return Accepted{false, {}};
@@ -81,6 +94,7 @@ Task<Result<Accepted>> PowerService::start(VmHandle vm, StartOptions options, Ca
   auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
   if (auto intact = co_await check_bundle(vm); !intact) {
+    if (intact.error().code == ErrorCode::kBundleInvalid) co_await quarantine(vm, intact.error());
     operations_.let_go(*vm, **control);
     co_return std::unexpected(intact.error());
   }

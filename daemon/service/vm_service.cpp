@@ -463,24 +463,25 @@ Task<Result<Accepted>> VmService::repair(VmHandle vm, Caller caller) {
 
 Task<void> VmService::run_repair(VmHandle vm, std::shared_ptr<OperationControl> control) {
   const auto identity = context_.world.machine_ids.find(vm->record.machine_id);
-  Result<void> repaired =
+  Result<VmState> repaired =
       fail(ErrorCode::kBundleInvalid, "the ledger has no machine identifier " + vm->record.machine_id.to_string());
   if (identity != context_.world.machine_ids.end()) {
     repaired = co_await blocking(
         context_.loop,
         [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, record = vm->record,
-         data = identity->second.data]() -> Result<void> {
+         data = identity->second.data]() -> Result<VmState> {
           if (check_identity(paths, data) != IdentityState::kIntact)
-            if (auto identity_back = repair_identity(paths, data); !identity_back) return identity_back;
+            if (auto back = repair_identity(paths, data); !back) return std::unexpected(back.error());
           if (auto described = files::replace(paths.description(), files::as_bytes(describe(record, data))); !described)
-            return described;
+            return std::unexpected(described.error());
           if (const auto damage = find_damage(paths, record))
             return fail(ErrorCode::kBundleInvalid, *damage, record.id.to_string());
-          return {};
+          std::error_code error;
+          return std::filesystem::exists(paths.saved_state(), error) ? VmState::kSuspended : VmState::kStopped;
         });
   }
   std::optional<StateChange> change;
-  if (repaired && vm->record.status.state == VmState::kQuarantined) change = StateChange{VmState::kStopped, "repaired", {}, {}};
+  if (repaired && vm->record.status.state == VmState::kQuarantined) change = StateChange{*repaired, "repaired", {}, {}};
   Result<std::string> outcome = vm->record.id.to_string();
   if (!repaired) outcome = std::unexpected(repaired.error());
   co_await operations_.end(vm, control, std::move(outcome), std::move(change));

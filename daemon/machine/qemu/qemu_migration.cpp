@@ -36,6 +36,18 @@ Result<void> publish(int fd, const std::filesystem::path& draft, const std::file
   return {};
 }
 
+// QEMU has better to do than to answer while it moves its state.
+class Busy {
+public:
+  explicit Busy(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Busy() { flag_ = false; }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+private:
+  bool& flag_;
+};
+
 } // namespace
 
 Duration QemuSession::migration_deadline() const {
@@ -82,6 +94,7 @@ Task<Result<void>> QemuSession::migrate(Self self, std::shared_ptr<UniqueFd> fil
 
 Task<Result<void>> QemuSession::save(Self self, std::filesystem::path file) {
   if (!self->is_paused_) co_return fail(ErrorCode::kStateConflict, "a machine is saved from paused, and this one runs");
+  const Busy busy(self->is_migrating_); // after `self` in the frame, so it goes first
   const std::filesystem::path draft = file.string() + ".partial";
   auto made = co_await blocking(self->loop_, [draft] { return make_draft(draft); });
   if (!made) co_return std::unexpected(made.error());
@@ -100,6 +113,7 @@ Task<Result<void>> QemuSession::save(Self self, std::filesystem::path file) {
 }
 
 Task<Result<void>> QemuSession::restore(Self self, int inherited_fd) {
+  const Busy busy(self->is_migrating_);
   if (auto enabled = co_await enable_migration_events(self); !enabled) co_return enabled;
   auto answer = co_await self->execute("migrate-incoming", R"({"uri":"fd:)" + std::to_string(inherited_fd) + R"("})");
   if (!answer) co_return std::unexpected(answer.error());

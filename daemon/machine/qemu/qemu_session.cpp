@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "daemon/host/process_identity_linux.hpp"
+#include "daemon/host/small_file.hpp"
 #include "daemon/machine/qemu/process_record.hpp"
 
 namespace berth {
@@ -10,6 +12,13 @@ namespace berth {
 namespace {
 
 constexpr Duration kClosedIsSilent{500};
+
+// Blocks. QEMU's first thread is the one that answers; ready to run and not answering means that it gets no processor.
+bool is_starved(std::int32_t pid) {
+  const auto line = read_small_file("/proc/" + std::to_string(pid) + "/stat");
+  const auto stat = line ? parse_process_stat(*line) : std::nullopt;
+  return stat && stat->state == 'R';
+}
 
 } // namespace
 
@@ -68,6 +77,9 @@ Task<Result<void>> QemuSession::meet(Self self, Duration deadline) {
   auto status = co_await self->execute("query-status");
   if (!status) co_return std::unexpected(status.error());
   self->is_met_ = true;
+  if (!std::exchange(self->is_asking_, true))
+    self->tasks_.spawn("ask " + self->facts_.uuid.to_string(),
+                       keep_asking(self, self->loop_, self->deadlines_, self->qmp_, self->process_.identity.pid));
   if (!self->adopt_run_state((*status)["status"])) co_return Result<void>{};
   co_await wait_for_end(self, self->deadlines_.quit + self->deadlines_.kill);
   co_return Result<void>{};
@@ -178,6 +190,31 @@ void QemuSession::on_reachable(bool is_reachable) {
 Task<void> QemuSession::meet_again(Self self) {
   const auto met = co_await meet(self, self->deadlines_.command);
   if (met && !self->ended_) self->on_reachable(true);
+}
+
+bool QemuSession::is_to_be_asked() const { return !is_gone_ && !is_detached_ && !is_migrating_ && !cause_ && !qmp_->is_silent(); }
+
+// Silence is noticed while nobody wants anything of the machine, too. Not an owner of the session while it waits: the
+// session owns this task.
+Task<void> QemuSession::keep_asking(std::weak_ptr<QemuSession> weak, EventLoop& loop, QemuDeadlines deadlines,
+                                    std::shared_ptr<QmpClient> qmp, std::int32_t pid) {
+  Duration starved{0};
+  const auto is_to_be_asked = [](const std::weak_ptr<QemuSession>& session) {
+    const auto self = session.lock();
+    return self && self->is_to_be_asked();
+  };
+  while (!weak.expired() && !qmp->is_closed()) {
+    co_await sleep_for(loop, deadlines.beat);
+    if (!is_to_be_asked(weak)) continue;
+    if (co_await QmpClient::is_answering(qmp, deadlines.beat_answer)) {
+      starved = Duration{0};
+      continue;
+    }
+    starved += deadlines.beat + deadlines.beat_answer;
+    bool is_held_up = false;
+    if (starved < deadlines.starved) is_held_up = co_await blocking(loop, [pid] { return is_starved(pid); });
+    if (!is_held_up && is_to_be_asked(weak)) qmp->tell_silent();
+  }
 }
 
 void QemuSession::guest_ended(ExitReason reason, std::string detail) {

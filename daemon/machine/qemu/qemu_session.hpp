@@ -17,6 +17,10 @@ namespace berth {
 struct QemuDeadlines {
   // One QMP command. Below two seconds, so that a silent machine is told of within two.
   Duration command{1800};
+  // Between two questions whether it is still there, and for the answer: together below two seconds, too.
+  Duration beat{400}, beat_answer{1200};
+  // How long a process that waits for a processor may leave us without one: a busy host is not a silent machine.
+  Duration starved{15'000};
   // From exec to the processors' running, and from a shutdown's `quit` to the process's end.
   Duration start{20'000};
   Duration quit{2000};
@@ -83,6 +87,9 @@ private:
   static Task<void> put_away(Self self);
   static Task<void> tell_crash(Self self, std::string detail);
   static Task<void> meet_again(Self self);
+  static Task<void> keep_asking(std::weak_ptr<QemuSession> weak, EventLoop& loop, QemuDeadlines deadlines,
+                                std::shared_ptr<QmpClient> qmp, std::int32_t pid);
+  bool is_to_be_asked() const;
 
   EventLoop& loop_;
   const QemuDeadlines deadlines_;
@@ -93,7 +100,8 @@ private:
   MachineObserver observer_;
   Registration end_watch_, quit_timer_, closed_timer_;
   TaskGroup tasks_; // reactions to the guest; ended with the session
-  bool is_paused_ = false, is_met_ = false, is_reachable_ = true, is_gone_ = false, is_detached_ = false;
+  bool is_paused_ = false, is_met_ = false, is_migrating_ = false, is_asking_ = false, is_reachable_ = true, is_gone_ = false,
+       is_detached_ = false;
   int run_state_changes_ = 0;        // stop, cont and the like of ours that wait for their answer
   std::optional<MachineExit> cause_; // why the process is about to end, when that is known
   std::optional<MachineExit> ended_;

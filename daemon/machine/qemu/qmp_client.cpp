@@ -67,6 +67,16 @@ Task<Result<QmpValues>> QmpClient::execute(std::shared_ptr<QmpClient> self, std:
   co_return answer;
 }
 
+Task<bool> QmpClient::is_answering(std::shared_ptr<QmpClient> self, Duration deadline) {
+  if (self->is_closed() || !self->waiting_.empty()) co_return true;
+  const std::uint64_t before = self->readings_;
+  if (!self->send(QmpCodec::encode("query-status", {}, self->next_id_++), -1)) co_return self->is_closed();
+  co_await sleep_for(self->loop_, deadline);
+  // A daemon that was itself held up finds the answer in the socket.
+  self->drain();
+  co_return self->is_closed() || self->readings_ != before;
+}
+
 void QmpClient::drain() {
   const auto self = shared_from_this();
   std::array<char, 16384> buffer;
@@ -75,6 +85,7 @@ void QmpClient::drain() {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (count <= 0) return lost();
+    ++readings_;
     const auto messages = codec_.feed({buffer.data(), static_cast<std::size_t>(count)});
     set_silent(false);
     if (!messages) return lost();
@@ -113,6 +124,8 @@ void QmpClient::answered(const QmpMessage& message) {
 
 void QmpClient::expire(std::uint64_t id) {
   const auto self = shared_from_this();
+  // When this daemon was itself held up, the answer has come and only waits to be read.
+  drain();
   auto found = waiting_.extract(id);
   if (found.empty()) return;
   set_silent(true);

@@ -21,8 +21,8 @@ class QmpClient : public std::enable_shared_from_this<QmpClient> {
 public:
   struct Handlers {
     std::function<void(const QmpMessage&)> on_event;
-    // False when an answer did not come in time; true when a byte comes after that. The late answer itself is the sign
-    // of life, so a silent machine needs no probe.
+    // False when an answer did not come in time, or tell_silent() was called; true when a byte comes after that. The late
+    // answer itself is the sign of life, so a silent machine needs no probe.
     std::function<void(bool is_reachable)> on_reachable;
     std::function<void()> on_closed; // end of the stream, or garbage on it; nothing comes after
   };
@@ -40,6 +40,12 @@ public:
   // `fd`, if not negative, travels with the command (SCM_RIGHTS), for getfd.
   static Task<Result<QmpValues>> execute(std::shared_ptr<QmpClient> self, std::string command, std::string arguments = {},
                                          int fd = -1);
+
+  // Asks a question that costs nothing; true when anything at all came in time, or other commands wait with deadlines of
+  // their own. False says nothing to the handlers: what it means is the caller's to find out.
+  static Task<bool> is_answering(std::shared_ptr<QmpClient> self, Duration deadline);
+  void tell_silent() { set_silent(true); }
+  bool is_silent() const { return is_silent_; }
 
   // Reads what has arrived: after the process's end its last events.
   void drain();
@@ -69,6 +75,7 @@ private:
   std::map<std::uint64_t, Waiting> waiting_;
   std::uint64_t next_id_ = 1;
   bool is_greeted_ = false, is_open_ = false, is_silent_ = false;
+  std::uint64_t readings_ = 0; // of bytes, so that a probe knows that there were some
   Signal greeted_;
 };
 

@@ -147,6 +147,28 @@ TEST(Power, AnAlteredIdentityIsRefusedAndRepaired) {
   EXPECT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).code(), "machine_id_altered");
 }
 
+TEST(Power, ABrokenBundleIsPutAsideUntilItIsRepaired) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  const auto vm = make_vm(api, daemon, "one");
+  const auto disk = daemon.state_dir() / "vms" / (vm["id"].get<std::string>() + ".bundle") / "Disk.img";
+  std::filesystem::rename(disk, disk.string() + ".away");
+  EXPECT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).code(), "bundle_invalid");
+  const auto status = api.get("/v1/vms/one").json()["status"];
+  EXPECT_EQ(status["state"], "quarantined");
+  EXPECT_EQ(status["reason"], "bundle_invalid");
+  EXPECT_NE(status["detail"].get<std::string>().find("Disk.img"), std::string::npos) << status;
+  EXPECT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).code(), "state_conflict");
+  EXPECT_EQ(api.post("/v1/vms/one/repair", Json::object(), kWait).code(), "bundle_invalid");
+  EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "quarantined");
+  daemon.restart();
+  EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "quarantined");
+  std::filesystem::rename(disk.string() + ".away", disk);
+  ASSERT_EQ(api.post("/v1/vms/one/repair", Json::object(), kWait).status, 200);
+  EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "stopped");
+  EXPECT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+}
+
 TEST(Power, AMacAddressInUseIsRefusedOrReplaced) {
   TestDaemon daemon;
   auto api = daemon.client();

@@ -104,8 +104,7 @@ TEST_F(GuestLife, ASilentProcessIsUnreachableAndSlowsNobody) {
   for (const std::string name : {"silent", "other"})
     ASSERT_EQ(api.post("/v1/vms/" + name + "/start", Json::object(), kWait).status, 200);
   ASSERT_EQ(::kill(api.get("/v1/vms/silent").json()["status"]["pid"].get<pid_t>(), SIGSTOP), 0);
-  const auto begin = std::chrono::steady_clock::now();
-  ASSERT_EQ(api.post("/v1/vms/silent/pause", Json::object()).status, 202);
+  const auto begin = std::chrono::steady_clock::now(); // and nobody asks anything of it
   std::vector<Duration> times;
   for (int i = 0; i < 200; ++i) {
     const auto asked = std::chrono::steady_clock::now();
@@ -115,7 +114,7 @@ TEST_F(GuestLife, ASilentProcessIsUnreachableAndSlowsNobody) {
   std::ranges::sort(times);
   EXPECT_LT(times[197], Duration{50}) << "the 99th percentile";
   wait_for_state(api, "silent", "unreachable");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, Duration{2'500}) << "2 s for a command, and the way";
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, Duration{2'000});
   EXPECT_EQ(api.get("/v1/vms/other").json()["status"]["state"], "running");
   EXPECT_EQ(api.post("/v1/vms/silent/stop", kForce, kWait).status, 200);
   EXPECT_EQ(api.post("/v1/vms/silent/start", Json::object(), kWait).status, 200);

@@ -182,6 +182,17 @@ TEST_F(QemuLife, TellsSilenceAndSpeech) {
   EXPECT_TRUE(run(machine_->resume()));
 }
 
+TEST_F(QemuLife, TellsSilenceWhileNobodyAsks) {
+  start(spec());
+  ASSERT_EQ(::kill(machine_->process().pid, SIGSTOP), 0);
+  ASSERT_TRUE(turn_until([&] { return !reachable_.empty(); }, Duration{2'000}));
+  EXPECT_EQ(reachable_, std::vector<bool>{false});
+  ASSERT_EQ(::kill(machine_->process().pid, SIGCONT), 0);
+  ASSERT_TRUE(turn_until([&] { return reachable_.size() == 2; }));
+  EXPECT_TRUE(reachable_[1]);
+  EXPECT_TRUE(run(machine_->pause()));
+}
+
 TEST_F(QemuLife, EndsByForceWhileItIsSilent) {
   start(spec());
   ASSERT_EQ(::kill(machine_->process().pid, SIGSTOP), 0);

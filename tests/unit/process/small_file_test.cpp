@@ -1,3 +1,4 @@
+// Small files, and those that cannot be read to their end.
 #include "daemon/host/small_file.hpp"
 
 #include <cerrno>

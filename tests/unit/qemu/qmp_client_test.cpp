@@ -90,6 +90,15 @@ TEST_F(QmpClientTest, CallsASilentMachineSilentUntilItSpeaks) {
   EXPECT_TRUE(execute("stop"));
 }
 
+TEST_F(QmpClientTest, AsksWithoutBlamingWhoDoesNotAnswer) {
+  EXPECT_FALSE(run(QmpClient::is_answering(client_, Duration{20})));
+  EXPECT_TRUE(reachable_.empty()) << "what silence means is the caller's to find out";
+  say("{\"event\": \"STOP\"}\r\n");
+  EXPECT_TRUE(run(QmpClient::is_answering(client_, Duration{20}))) << "any word is a sign of life";
+  client_->tell_silent();
+  EXPECT_EQ(reachable_, std::vector<bool>{false});
+}
+
 TEST_F(QmpClientTest, TellsTheEndOnceAndFailsWhatWaits) {
   peer_.reset();
   const auto answer = execute("stop");
