@@ -51,6 +51,12 @@ ProblemKind problem_kind(ErrorCode code) {
     case ErrorCode::kMachineUnreachable: return {504, "Machine unreachable"};
     case ErrorCode::kNetworkUnavailable: return {409, "Network unavailable"};
     case ErrorCode::kDeadlineExceeded: return {504, "Deadline exceeded"};
+    case ErrorCode::kHostKeyUnavailable: return {409, "Host key unavailable"};
+    case ErrorCode::kEntitlementMissing: return {422, "Entitlement missing"};
+    case ErrorCode::kRestoreImageTooNew: return {422, "Restore image too new"};
+    case ErrorCode::kInstallFailed: return {502, "Installation failed"};
+    case ErrorCode::kSaveFailed: return {502, "Save failed"};
+    case ErrorCode::kRestoreFailed: return {409, "Restore failed"};
     case ErrorCode::kUnsupported: return {422, "Unsupported"};
     case ErrorCode::kCancelled: return {409, "Cancelled"};
     case ErrorCode::kInterrupted: return {500, "Interrupted"};

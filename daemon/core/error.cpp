@@ -49,6 +49,12 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::kMachineUnreachable: return "machine_unreachable";
     case ErrorCode::kNetworkUnavailable: return "network_unavailable";
     case ErrorCode::kDeadlineExceeded: return "deadline_exceeded";
+    case ErrorCode::kHostKeyUnavailable: return "host_key_unavailable";
+    case ErrorCode::kEntitlementMissing: return "entitlement_missing";
+    case ErrorCode::kRestoreImageTooNew: return "restore_image_too_new";
+    case ErrorCode::kInstallFailed: return "install_failed";
+    case ErrorCode::kSaveFailed: return "save_failed";
+    case ErrorCode::kRestoreFailed: return "restore_failed";
     case ErrorCode::kUnsupported: return "unsupported";
     case ErrorCode::kCancelled: return "cancelled";
     case ErrorCode::kInterrupted: return "interrupted";

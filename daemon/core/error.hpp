@@ -68,6 +68,12 @@ enum class ErrorCode : std::uint8_t {
   kMachineUnreachable, // the VM process is silent; nothing is assumed about the guest
   kNetworkUnavailable, // the wanted network cannot be made on this host
   kDeadlineExceeded,   // the thing did not happen in the time given
+  kHostKeyUnavailable, // the host has no key for guests now: log in, or unlock the login keychain
+  kEntitlementMissing, // berth-machine is not signed as the framework wants it
+  kRestoreImageTooNew, // the host must be updated before it can install this image
+  kInstallFailed,      // the installer gave up; the detail has its reason
+  kSaveFailed,         // the machine could not save its state, and is still there
+  kRestoreFailed,      // the saved state does not fit the machine or the host; a cold start discards it on request
   kUnsupported,        // this driver or host lacks the feature; the detail names it
 
   // Ends of operations.

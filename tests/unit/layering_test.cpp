@@ -40,7 +40,9 @@ const std::map<std::string, std::set<std::string>>& arrows() {
         // dnsmasq is a child process of the daemon, and starting one is a matter of the host.
         {"daemon/address", {"daemon/core", "daemon/runtime", "daemon/host"}},
         {"daemon/machine", {"daemon/core", "daemon/runtime"}},
-        {"daemon/machine/qemu", {"daemon/core", "daemon/runtime", "daemon/machine", "daemon/host"}},
+        {"daemon/machine/process", {"daemon/core", "daemon/runtime", "daemon/machine", "daemon/host"}},
+        {"daemon/machine/qemu", {"daemon/core", "daemon/runtime", "daemon/machine", "daemon/machine/process", "daemon/host"}},
+        {"daemon/machine/vz", {"daemon/core", "daemon/runtime", "daemon/machine", "daemon/machine/process", "daemon/host"}},
         {"daemon/service", service},
         // berth-machine is a program of its own; with the daemon it shares the names of their protocol, and core's types.
         {"machine", {"daemon/core", "daemon/runtime", "daemon/host"}},
@@ -123,7 +125,7 @@ TEST(Layering, FindsTheSources) {
   EXPECT_GT(sources().size(), 100U);
   for (const char* folder : {"daemon/core", "daemon/runtime", "daemon/store", "daemon/bundle"})
     EXPECT_TRUE(std::ranges::any_of(sources(), [&](const auto& each) { return each.second.folder == folder; })) << folder;
-  EXPECT_EQ(layer_of("daemon/machine/qemu/process.cpp"), "daemon/machine/qemu");
+  EXPECT_EQ(layer_of("daemon/machine/qemu/arguments.cpp"), "daemon/machine/qemu");
   EXPECT_EQ(layer_of("daemon/machine/machine.hpp"), "daemon/machine");
   EXPECT_EQ(layer_of("daemon/main.cpp"), "");
   EXPECT_EQ(include_of("  #  include <vector>")->second, "vector");

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/machine/qemu/process.hpp"
+#include "daemon/machine/process/process.hpp"
 
 namespace berth {
 

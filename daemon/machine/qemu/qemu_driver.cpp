@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "daemon/machine/qemu/process_record.hpp"
+#include "daemon/machine/process/process_record.hpp"
 #include "daemon/machine/qemu/qemu_machine.hpp"
 
 namespace berth {
@@ -70,7 +70,7 @@ Result<void> QemuDriver::validate(const VmRecord& vm) const {
 }
 
 Result<std::shared_ptr<QemuSession>> QemuDriver::make_session(const MachineSpec& spec, QemuLaunch& launch) {
-  auto console = std::make_shared<QemuConsole>(loop_, ConsoleLog{spec.runtime_dir}, options_.console_log_cap,
+  auto console = std::make_shared<SerialConsole>(loop_, ConsoleLog{spec.runtime_dir}, options_.console_log_cap,
                                                std::move(launch.recent_output), std::move(launch.console));
   if (auto started = console->start(*files_); !started) return std::unexpected(started.error());
   QemuSession::Facts facts{spec.runtime_dir, spec.machine_id.hardware_uuid(), spec.memory_bytes, launch.accelerator};
@@ -116,7 +116,7 @@ Task<Result<std::unique_ptr<Machine>>> QemuDriver::start(MachineSpec spec, Machi
     co_return std::unique_ptr<Machine>{std::move(machine)};
   }
   co_await QemuSession::force_stop(*session);
-  auto words = co_await blocking(loop_, [shared] { return last_words(shared->runtime_dir); });
+  auto words = co_await blocking(loop_, [shared] { return last_words(shared->runtime_dir / "qemu.log"); });
   co_await blocking(loop_, [shared] { return remove_records(shared->runtime_dir), true; });
   Error error = explain_failure(words);
   if (!up && words.empty()) error = up.error();
@@ -139,7 +139,7 @@ Task<Result<Adopted>> QemuDriver::adopt(MachineSpec spec, MachineObserver observ
 Task<MachineExit> QemuDriver::exit_of(MachineSpec spec) {
   co_return co_await blocking(loop_, [directory = spec.runtime_dir] {
     if (auto known = read_exit_record(directory)) return *known;
-    const std::string words = last_words(directory);
+    const std::string words = last_words(directory / "qemu.log");
     return MachineExit{ExitReason::kGone, words.empty() ? "the process ended while nobody looked"
                                                         : "the process ended while nobody looked: " + words};
   });

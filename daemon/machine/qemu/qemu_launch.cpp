@@ -8,8 +8,8 @@
 
 #include <fcntl.h>
 
-#include "daemon/machine/qemu/process_record.hpp"
-#include "daemon/machine/qemu/socket.hpp"
+#include "daemon/machine/process/process_record.hpp"
+#include "daemon/machine/process/socket.hpp"
 
 namespace berth {
 

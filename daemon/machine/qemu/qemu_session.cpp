@@ -5,7 +5,7 @@
 
 #include "daemon/host/process_identity_linux.hpp"
 #include "daemon/host/small_file.hpp"
-#include "daemon/machine/qemu/process_record.hpp"
+#include "daemon/machine/process/process_record.hpp"
 
 namespace berth {
 
@@ -23,7 +23,7 @@ bool is_starved(std::int32_t pid) {
 } // namespace
 
 QemuSession::QemuSession(EventLoop& loop, QemuDeadlines deadlines, Facts facts, ProcessHandle process,
-                         std::shared_ptr<QemuConsole> console)
+                         std::shared_ptr<SerialConsole> console)
     : loop_(loop), deadlines_(deadlines), facts_(std::move(facts)), process_(std::move(process)), console_(std::move(console)),
       tasks_([](const std::string&, std::exception_ptr error) { std::rethrow_exception(error); }) {}
 
@@ -247,7 +247,7 @@ void QemuSession::on_process_end() {
 }
 
 Task<void> QemuSession::tell_crash(Self self, std::string detail) {
-  const auto words = co_await blocking(self->loop_, [directory = self->facts_.runtime_dir] { return last_words(directory); });
+  const auto words = co_await blocking(self->loop_, [directory = self->facts_.runtime_dir] { return last_words(directory / "qemu.log"); });
   if (!words.empty()) detail += ": " + words;
   self->finish({ExitReason::kCrashed, std::move(detail)});
 }

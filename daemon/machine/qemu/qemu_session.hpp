@@ -8,8 +8,8 @@
 #include <string>
 
 #include "daemon/machine/machine.hpp"
-#include "daemon/machine/qemu/console.hpp"
-#include "daemon/machine/qemu/process.hpp"
+#include "daemon/machine/process/serial_console.hpp"
+#include "daemon/machine/process/process.hpp"
 #include "daemon/machine/qemu/qmp_client.hpp"
 
 namespace berth {
@@ -39,7 +39,7 @@ public:
     std::string accelerator;
   };
 
-  QemuSession(EventLoop& loop, QemuDeadlines deadlines, Facts facts, ProcessHandle process, std::shared_ptr<QemuConsole> console);
+  QemuSession(EventLoop& loop, QemuDeadlines deadlines, Facts facts, ProcessHandle process, std::shared_ptr<SerialConsole> console);
 
   // Watches the process and speaks QMP over `control`, which may be empty. Call once, after make_shared.
   void attach(UniqueFd control);
@@ -62,7 +62,7 @@ public:
   static Task<bool> wait_for_end(Self self, Duration at_most);
 
   const ProcessIdentity& process() const { return process_.identity; }
-  QemuConsole& console() { return *console_; }
+  SerialConsole& console() { return *console_; }
   const std::string& accelerator() const { return facts_.accelerator; }
   bool is_paused() const { return is_paused_; }
   // Set when the process is gone.
@@ -95,7 +95,7 @@ private:
   const QemuDeadlines deadlines_;
   const Facts facts_;
   ProcessHandle process_;
-  std::shared_ptr<QemuConsole> console_;
+  std::shared_ptr<SerialConsole> console_;
   std::shared_ptr<QmpClient> qmp_;
   MachineObserver observer_;
   Registration end_watch_, quit_timer_, closed_timer_;

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 
 #include "daemon/host/process_identity_linux.hpp"
-#include "daemon/machine/qemu/process.hpp"
-#include "daemon/machine/qemu/process_record.hpp"
+#include "daemon/machine/process/process.hpp"
+#include "daemon/machine/process/process_record.hpp"
 
 namespace berth {
 namespace {

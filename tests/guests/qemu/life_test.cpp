@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 
 #include "daemon/host/process_identity_linux.hpp"
-#include "daemon/machine/qemu/process.hpp"
+#include "daemon/machine/process/process.hpp"
 
 namespace berth {
 namespace {

@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "daemon/machine/qemu/process_record.hpp"
+#include "daemon/machine/process/process_record.hpp"
 #include "daemon/machine/qemu/qemu_driver.hpp"
 #include "tests/unit/qemu/loop_runner.hpp"
 #include "tests/unit/qemu/temporary_directory.hpp"

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
-#include "daemon/machine/qemu/process.hpp"
+#include "daemon/machine/process/process.hpp"
 
 namespace berth {
 namespace {

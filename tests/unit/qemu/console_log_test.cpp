@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-#include "daemon/machine/qemu/console.hpp"
+#include "daemon/machine/process/serial_console.hpp"
 #include "tests/unit/qemu/loop_runner.hpp"
 #include "tests/unit/qemu/temporary_directory.hpp"
 
@@ -56,14 +56,14 @@ TEST(ConsoleLog, KeepsOffsetsWhenItIsShortened) {
   EXPECT_LE(static_cast<std::uint64_t>(status.st_blocks) * 512, kCap) << "the disk is given back";
 }
 
-TEST(QemuConsole, FollowsTheLogAndShortensIt) {
+TEST(SerialConsole, FollowsTheLogAndShortensIt) {
   const TemporaryDirectory directory;
   LoopRunner runner;
   const ConsoleLog log{directory.path()};
   append(log, pattern(0, 500));
   auto files = std::make_shared<FileWatch>(runner.loop);
   constexpr std::uint64_t kCap = 1 << 20;
-  auto console = std::make_shared<QemuConsole>(runner.loop, log, kCap, *log.tail(200), UniqueFd{});
+  auto console = std::make_shared<SerialConsole>(runner.loop, log, kCap, *log.tail(200), UniqueFd{});
   ASSERT_TRUE(console->start(*files));
   EXPECT_EQ(console->begin(), 300U);
   EXPECT_EQ(console->recent(0, 1000).bytes, pattern(300, 200));
@@ -78,7 +78,7 @@ TEST(QemuConsole, FollowsTheLogAndShortensIt) {
     EXPECT_EQ(chunk.offset, size - 1000);
     EXPECT_EQ(chunk.bytes, pattern(size - 1000, 1000));
   }
-  EXPECT_LE(console->end() - console->begin(), 2 * QemuConsole::kRing);
+  EXPECT_LE(console->end() - console->begin(), 2 * SerialConsole::kRing);
   EXPECT_LE(log.range()->end - log.range()->begin, kCap + 50'000);
 }
 

@@ -1,5 +1,5 @@
 // QEMU's process: spawned behind its record, reaped once.
-#include "daemon/machine/qemu/process.hpp"
+#include "daemon/machine/process/process.hpp"
 
 #include <csignal>
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "daemon/machine/qemu/process_record.hpp"
-#include "daemon/machine/qemu/socket.hpp"
+#include "daemon/machine/process/process_record.hpp"
+#include "daemon/machine/process/socket.hpp"
 #include "tests/unit/qemu/temporary_directory.hpp"
 
 namespace berth {

@@ -1,5 +1,5 @@
 // JSON on disk; exceptions of the parser stay here.
-#include "daemon/machine/qemu/process_record.hpp"
+#include "daemon/machine/process/process_record.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -95,8 +95,8 @@ void remove_records(const std::filesystem::path& directory) {
   for (const char* name : {kProcess, kExit}) ::unlink((directory / name).c_str());
 }
 
-std::string last_words(const std::filesystem::path& directory, std::size_t limit) {
-  const UniqueFd file{::open((directory / "qemu.log").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+std::string last_words(const std::filesystem::path& log, std::size_t limit) {
+  const UniqueFd file{::open(log.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
   struct stat status{};
   if (!file || ::fstat(file.get(), &status) != 0) return {};
   const auto size = static_cast<std::size_t>(status.st_size);

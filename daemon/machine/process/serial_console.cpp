@@ -1,5 +1,5 @@
 // One read of the log at a time, on the pool; what comes meanwhile is one more read.
-#include "daemon/machine/qemu/console.hpp"
+#include "daemon/machine/process/serial_console.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,13 +11,13 @@
 
 namespace berth {
 
-QemuConsole::QemuConsole(EventLoop& loop, ConsoleLog log, std::uint64_t log_cap, Chunk recent, UniqueFd socket)
+SerialConsole::SerialConsole(EventLoop& loop, ConsoleLog log, std::uint64_t log_cap, Chunk recent, UniqueFd socket)
     : loop_(loop), log_(std::move(log)), log_cap_(log_cap), ring_(std::move(recent.bytes)), begin_(recent.offset), log_begin_(0),
       socket_(std::move(socket)) {
   if (socket_) writer_ = UniqueFd{::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 3)};
 }
 
-Result<void> QemuConsole::start(FileWatch& files) {
+Result<void> SerialConsole::start(FileWatch& files) {
   auto watch = files.watch(log_.path(), [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->follow();
   });
@@ -32,19 +32,19 @@ Result<void> QemuConsole::start(FileWatch& files) {
   return {};
 }
 
-void QemuConsole::close() {
+void SerialConsole::close() {
   is_closed_ = true;
   file_.cancel();
   lose_socket();
   changed_.notify();
 }
 
-Console::Chunk QemuConsole::recent(std::uint64_t offset, std::size_t limit) const {
+Console::Chunk SerialConsole::recent(std::uint64_t offset, std::size_t limit) const {
   const std::uint64_t from = std::clamp(offset, begin(), end());
   return {from, ring_.substr(from - begin_, limit)};
 }
 
-void QemuConsole::follow() {
+void SerialConsole::follow() {
   is_stale_ = true;
   if (is_reading_ || is_closed_) return;
   is_reading_ = true;
@@ -75,7 +75,7 @@ void QemuConsole::follow() {
       });
 }
 
-void QemuConsole::append(const Chunk& chunk) {
+void SerialConsole::append(const Chunk& chunk) {
   if (chunk.offset != end()) { // a trim has overtaken us
     ring_.clear();
     begin_ = chunk.offset;
@@ -89,14 +89,14 @@ void QemuConsole::append(const Chunk& chunk) {
   changed_.notify();
 }
 
-bool QemuConsole::write(std::string_view bytes) {
+bool SerialConsole::write(std::string_view bytes) {
   if (!writer_ || input_.size() + bytes.size() > kInput) return false;
   input_ += bytes;
   flush();
   return static_cast<bool>(writer_);
 }
 
-void QemuConsole::flush() {
+void SerialConsole::flush() {
   while (!input_.empty()) {
     const ssize_t count = ::send(writer_.get(), input_.data(), input_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && errno == EINTR) continue;
@@ -113,7 +113,7 @@ void QemuConsole::flush() {
   writable_.cancel();
 }
 
-void QemuConsole::discard_output() {
+void SerialConsole::discard_output() {
   std::array<char, 16384> buffer;
   ssize_t count;
   while ((count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) > 0) {
@@ -121,7 +121,7 @@ void QemuConsole::discard_output() {
   if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) lose_socket();
 }
 
-void QemuConsole::lose_socket() {
+void SerialConsole::lose_socket() {
   readable_.cancel();
   writable_.cancel();
   socket_.reset();

@@ -7,18 +7,18 @@
 
 #include "daemon/machine/console_log.hpp"
 #include "daemon/machine/machine.hpp"
-#include "daemon/machine/qemu/file_watch.hpp"
+#include "daemon/machine/process/file_watch.hpp"
 
 namespace berth {
 
 // Why the output does not come from the socket: which byte of the log is the first one of a connection cannot be known,
 // so offsets would drift after a restart of the daemon. The file is the truth; the socket's output is thrown away.
-class QemuConsole : public Console, public std::enable_shared_from_this<QemuConsole> {
+class SerialConsole : public Console, public std::enable_shared_from_this<SerialConsole> {
 public:
   static constexpr std::size_t kRing = 64 << 10, kInput = 64 << 10;
 
   // `recent` is the tail of the log. `socket` may be empty: there is no input then.
-  QemuConsole(EventLoop& loop, ConsoleLog log, std::uint64_t log_cap, Chunk recent, UniqueFd socket);
+  SerialConsole(EventLoop& loop, ConsoleLog log, std::uint64_t log_cap, Chunk recent, UniqueFd socket);
 
   // Begins to follow; call once, after make_shared.
   Result<void> start(FileWatch& files);

@@ -29,7 +29,7 @@ std::optional<MachineExit> read_exit_record(const std::filesystem::path& directo
 // Takes away what an earlier run left.
 void remove_records(const std::filesystem::path& directory);
 
-// The last lines of qemu.log, at most `limit` bytes, on one line; empty when there is nothing.
-std::string last_words(const std::filesystem::path& directory, std::size_t limit = 400);
+// The last lines of a program's log, at most `limit` bytes, on one line; empty when there is nothing.
+std::string last_words(const std::filesystem::path& log, std::size_t limit = 400);
 
 } // namespace berth

@@ -1,5 +1,5 @@
 // sockaddr_un holds 107 bytes of path; a longer one is reached through /proc/self/fd.
-#include "daemon/machine/qemu/socket.hpp"
+#include "daemon/machine/process/socket.hpp"
 
 #include <cerrno>
 #include <cstring>

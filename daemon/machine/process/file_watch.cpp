@@ -1,5 +1,5 @@
 // inotify(7), IN_MODIFY only.
-#include "daemon/machine/qemu/file_watch.hpp"
+#include "daemon/machine/process/file_watch.hpp"
 
 #include <array>
 #include <cerrno>

@@ -1,6 +1,6 @@
 // fork, gate, record, exec. Between fork and exec the child calls only what signal-safety(7) allows: the daemon has
 // other threads, and their locks are copied as they stand.
-#include "daemon/machine/qemu/process.hpp"
+#include "daemon/machine/process/process.hpp"
 
 #include <algorithm>
 #include <array>
