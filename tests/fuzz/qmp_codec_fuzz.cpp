@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "daemon/machine/qemu/qmp_codec.hpp"
+#include "daemon/machine/process/qmp_codec.hpp"
 
 namespace {
 

@@ -71,7 +71,7 @@ Result<void> QemuDriver::validate(const VmRecord& vm) const {
 
 Result<std::shared_ptr<QemuSession>> QemuDriver::make_session(const MachineSpec& spec, QemuLaunch& launch) {
   auto console = std::make_shared<SerialConsole>(loop_, ConsoleLog{spec.runtime_dir}, options_.console_log_cap,
-                                               std::move(launch.recent_output), std::move(launch.console));
+                                                 std::move(launch.recent_output), std::move(launch.console));
   if (auto started = console->start(*files_); !started) return std::unexpected(started.error());
   QemuSession::Facts facts{spec.runtime_dir, spec.machine_id.hardware_uuid(), spec.memory_bytes, launch.accelerator};
   auto session =

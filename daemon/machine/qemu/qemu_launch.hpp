@@ -7,8 +7,8 @@
 
 #include "daemon/machine/console_log.hpp"
 #include "daemon/machine/machine.hpp"
-#include "daemon/machine/qemu/arguments.hpp"
 #include "daemon/machine/process/process.hpp"
+#include "daemon/machine/qemu/arguments.hpp"
 
 namespace berth {
 

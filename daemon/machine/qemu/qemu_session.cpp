@@ -3,22 +3,15 @@
 
 #include <utility>
 
-#include "daemon/host/process_identity_linux.hpp"
-#include "daemon/host/small_file.hpp"
+#include "daemon/machine/process/heart_beat.hpp"
 #include "daemon/machine/process/process_record.hpp"
+#include "daemon/machine/process/qmp_codec.hpp"
 
 namespace berth {
 
 namespace {
 
 constexpr Duration kClosedIsSilent{500};
-
-// Blocks. QEMU's first thread is the one that answers; ready to run and not answering means that it gets no processor.
-bool is_starved(std::int32_t pid) {
-  const auto line = read_small_file("/proc/" + std::to_string(pid) + "/stat");
-  const auto stat = line ? parse_process_stat(*line) : std::nullopt;
-  return stat && stat->state == 'R';
-}
 
 } // namespace
 
@@ -33,8 +26,8 @@ void QemuSession::attach(UniqueFd control) {
     if (const auto self = weak.lock()) self->on_process_end();
   });
   if (!control) return;
-  QmpClient::Handlers handlers;
-  handlers.on_event = [weak](const QmpMessage& event) {
+  ControlClient::Handlers handlers;
+  handlers.on_event = [weak](const ControlMessage& event) {
     if (const auto self = weak.lock()) self->on_event(event);
   };
   handlers.on_reachable = [weak](bool is_reachable) {
@@ -48,7 +41,8 @@ void QemuSession::attach(UniqueFd control) {
       if (const auto session = weak.lock()) session->on_reachable(false);
     });
   };
-  qmp_ = std::make_shared<QmpClient>(loop_, std::move(control), deadlines_.command, std::move(handlers));
+  qmp_ = std::make_shared<ControlClient>(loop_, std::move(control), deadlines_.command, std::make_unique<QmpCodec>(),
+                                         std::move(handlers));
   qmp_->start();
 }
 
@@ -62,14 +56,14 @@ void QemuSession::detach() {
   console_->close();
 }
 
-Task<Result<QmpValues>> QemuSession::execute(std::string command, std::string arguments, int fd) {
+Task<Result<ControlValues>> QemuSession::execute(std::string command, std::string arguments, int fd) {
   if (!qmp_) co_return fail(ErrorCode::kMachineUnreachable, "the machine has no control channel");
-  co_return co_await QmpClient::execute(qmp_, std::move(command), std::move(arguments), fd);
+  co_return co_await ControlClient::execute(qmp_, std::move(command), std::move(arguments), fd);
 }
 
 Task<Result<void>> QemuSession::meet(Self self, Duration deadline) {
   if (!self->qmp_) co_return fail(ErrorCode::kMachineUnreachable, "the machine has no control channel");
-  if (auto opened = co_await QmpClient::open(self->qmp_, deadline); !opened) co_return opened;
+  if (auto opened = co_await ControlClient::open(self->qmp_, deadline); !opened) co_return opened;
   auto uuid = co_await self->execute("query-uuid");
   if (!uuid) co_return std::unexpected(uuid.error());
   if (const auto found = uuid->find("UUID"); found == uuid->end() || Uuid::parse(found->second) != self->facts_.uuid)
@@ -77,9 +71,7 @@ Task<Result<void>> QemuSession::meet(Self self, Duration deadline) {
   auto status = co_await self->execute("query-status");
   if (!status) co_return std::unexpected(status.error());
   self->is_met_ = true;
-  if (!std::exchange(self->is_asking_, true))
-    self->tasks_.spawn("ask " + self->facts_.uuid.to_string(),
-                       keep_asking(self, self->loop_, self->deadlines_, self->qmp_, self->process_.identity.pid));
+  self->begin_asking();
   if (!self->adopt_run_state((*status)["status"])) co_return Result<void>{};
   co_await wait_for_end(self, self->deadlines_.quit + self->deadlines_.kill);
   co_return Result<void>{};
@@ -152,7 +144,7 @@ Task<void> QemuSession::quit(Self self) {
   co_await self->execute("quit"); // its answer may be lost with the process: the pidfd tells
 }
 
-void QemuSession::on_event(const QmpMessage& event) {
+void QemuSession::on_event(const ControlMessage& event) {
   const auto value = [&](std::string_view name) {
     const auto found = event.values.find(name);
     return found == event.values.end() ? std::string{} : found->second;
@@ -192,29 +184,15 @@ Task<void> QemuSession::meet_again(Self self) {
   if (met && !self->ended_) self->on_reachable(true);
 }
 
-bool QemuSession::is_to_be_asked() const { return !is_gone_ && !is_detached_ && !is_migrating_ && !cause_ && !qmp_->is_silent(); }
-
-// Silence is noticed while nobody wants anything of the machine, too. Not an owner of the session while it waits: the
-// session owns this task.
-Task<void> QemuSession::keep_asking(std::weak_ptr<QemuSession> weak, EventLoop& loop, QemuDeadlines deadlines,
-                                    std::shared_ptr<QmpClient> qmp, std::int32_t pid) {
-  Duration starved{0};
-  const auto is_to_be_asked = [](const std::weak_ptr<QemuSession>& session) {
-    const auto self = session.lock();
-    return self && self->is_to_be_asked();
+// Not an owner of the session: the session owns this task.
+void QemuSession::begin_asking() {
+  if (std::exchange(is_asking_, true)) return;
+  auto is_wanted = [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    return self && !self->is_gone_ && !self->is_detached_ && !self->is_migrating_ && !self->cause_;
   };
-  while (!weak.expired() && !qmp->is_closed()) {
-    co_await sleep_for(loop, deadlines.beat);
-    if (!is_to_be_asked(weak)) continue;
-    if (co_await QmpClient::is_answering(qmp, deadlines.beat_answer)) {
-      starved = Duration{0};
-      continue;
-    }
-    starved += deadlines.beat + deadlines.beat_answer;
-    bool is_held_up = false;
-    if (starved < deadlines.starved) is_held_up = co_await blocking(loop, [pid] { return is_starved(pid); });
-    if (!is_held_up && is_to_be_asked(weak)) qmp->tell_silent();
-  }
+  tasks_.spawn("ask " + facts_.uuid.to_string(),
+               keep_asking(loop_, deadlines_.beat, qmp_, process_.identity.pid, std::move(is_wanted)));
 }
 
 void QemuSession::guest_ended(ExitReason reason, std::string detail) {
@@ -247,7 +225,8 @@ void QemuSession::on_process_end() {
 }
 
 Task<void> QemuSession::tell_crash(Self self, std::string detail) {
-  const auto words = co_await blocking(self->loop_, [directory = self->facts_.runtime_dir] { return last_words(directory / "qemu.log"); });
+  const auto words =
+      co_await blocking(self->loop_, [directory = self->facts_.runtime_dir] { return last_words(directory / "qemu.log"); });
   if (!words.empty()) detail += ": " + words;
   self->finish({ExitReason::kCrashed, std::move(detail)});
 }

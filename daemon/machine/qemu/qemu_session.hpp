@@ -8,19 +8,17 @@
 #include <string>
 
 #include "daemon/machine/machine.hpp"
-#include "daemon/machine/process/serial_console.hpp"
+#include "daemon/machine/process/control_client.hpp"
+#include "daemon/machine/process/heart_beat.hpp"
 #include "daemon/machine/process/process.hpp"
-#include "daemon/machine/qemu/qmp_client.hpp"
+#include "daemon/machine/process/serial_console.hpp"
 
 namespace berth {
 
 struct QemuDeadlines {
   // One QMP command. Below two seconds, so that a silent machine is told of within two.
   Duration command{1800};
-  // Between two questions whether it is still there, and for the answer: together below two seconds, too.
-  Duration beat{400}, beat_answer{1200};
-  // How long a process that waits for a processor may leave us without one: a busy host is not a silent machine.
-  Duration starved{15'000};
+  BeatTimes beat;
   // From exec to the processors' running, and from a shutdown's `quit` to the process's end.
   Duration start{20'000};
   Duration quit{2000};
@@ -39,7 +37,8 @@ public:
     std::string accelerator;
   };
 
-  QemuSession(EventLoop& loop, QemuDeadlines deadlines, Facts facts, ProcessHandle process, std::shared_ptr<SerialConsole> console);
+  QemuSession(EventLoop& loop, QemuDeadlines deadlines, Facts facts, ProcessHandle process,
+              std::shared_ptr<SerialConsole> console);
 
   // Watches the process and speaks QMP over `control`, which may be empty. Call once, after make_shared.
   void attach(UniqueFd control);
@@ -69,7 +68,7 @@ public:
   const std::optional<MachineExit>& ended() const { return ended_; }
 
 private:
-  Task<Result<QmpValues>> execute(std::string command, std::string arguments = {}, int fd = -1);
+  Task<Result<ControlValues>> execute(std::string command, std::string arguments = {}, int fd = -1);
   static Task<Result<void>> change_run_state(Self self, std::string command, bool is_paused);
   static Task<Result<void>> migrate(Self self, std::shared_ptr<UniqueFd> file);
   static Task<Result<void>> enable_migration_events(Self self);
@@ -77,7 +76,7 @@ private:
   static Task<void> quit(Self self);
   Duration migration_deadline() const;
 
-  void on_event(const QmpMessage& event);
+  void on_event(const ControlMessage& event);
   void on_reachable(bool is_reachable);
   void on_run_state(bool is_paused);
   void guest_ended(ExitReason reason, std::string detail);
@@ -87,16 +86,14 @@ private:
   static Task<void> put_away(Self self);
   static Task<void> tell_crash(Self self, std::string detail);
   static Task<void> meet_again(Self self);
-  static Task<void> keep_asking(std::weak_ptr<QemuSession> weak, EventLoop& loop, QemuDeadlines deadlines,
-                                std::shared_ptr<QmpClient> qmp, std::int32_t pid);
-  bool is_to_be_asked() const;
+  void begin_asking();
 
   EventLoop& loop_;
   const QemuDeadlines deadlines_;
   const Facts facts_;
   ProcessHandle process_;
   std::shared_ptr<SerialConsole> console_;
-  std::shared_ptr<QmpClient> qmp_;
+  std::shared_ptr<ControlClient> qmp_;
   MachineObserver observer_;
   Registration end_watch_, quit_timer_, closed_timer_;
   TaskGroup tasks_; // reactions to the guest; ended with the session

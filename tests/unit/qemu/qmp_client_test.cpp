@@ -1,11 +1,12 @@
 // QMP commands: answered, late, or cut off.
-#include "daemon/machine/qemu/qmp_client.hpp"
+#include "daemon/machine/process/control_client.hpp"
 
 #include <array>
 #include <gtest/gtest.h>
 
 #include <sys/socket.h>
 
+#include "daemon/machine/process/qmp_codec.hpp"
 #include "tests/unit/qemu/loop_runner.hpp"
 
 namespace berth {
@@ -20,11 +21,12 @@ protected:
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
     peer_ = UniqueFd{ends[0]};
-    QmpClient::Handlers handlers;
-    handlers.on_event = [this](const QmpMessage& event) { events_.push_back(event.name); };
+    ControlClient::Handlers handlers;
+    handlers.on_event = [this](const ControlMessage& event) { events_.push_back(event.name); };
     handlers.on_reachable = [this](bool is_reachable) { reachable_.push_back(is_reachable); };
     handlers.on_closed = [this] { ++closed_; };
-    client_ = std::make_shared<QmpClient>(loop, UniqueFd{ends[1]}, kDeadline, std::move(handlers));
+    client_ =
+        std::make_shared<ControlClient>(loop, UniqueFd{ends[1]}, kDeadline, std::make_unique<QmpCodec>(), std::move(handlers));
     client_->start();
   }
 
@@ -37,10 +39,10 @@ protected:
     text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
     return text;
   }
-  auto execute(std::string command) { return run(QmpClient::execute(client_, std::move(command))); }
+  auto execute(std::string command) { return run(ControlClient::execute(client_, std::move(command))); }
 
   UniqueFd peer_;
-  std::shared_ptr<QmpClient> client_;
+  std::shared_ptr<ControlClient> client_;
   std::vector<std::string> events_;
   std::vector<bool> reachable_;
   int closed_ = 0;
@@ -50,8 +52,8 @@ TEST_F(QmpClientTest, OpensAfterTheGreeting) {
   std::optional<Result<void>> opened;
   TaskGroup group{[](const std::string&, std::exception_ptr error) { std::rethrow_exception(error); }};
   struct Open {
-    static Task<void> run(std::shared_ptr<QmpClient> client, std::optional<Result<void>>* result) {
-      result->emplace(co_await QmpClient::open(client, std::chrono::seconds{10}));
+    static Task<void> run(std::shared_ptr<ControlClient> client, std::optional<Result<void>>* result) {
+      result->emplace(co_await ControlClient::open(client, std::chrono::seconds{10}));
     }
   };
   group.spawn("open", Open::run(client_, &opened));
@@ -91,10 +93,10 @@ TEST_F(QmpClientTest, CallsASilentMachineSilentUntilItSpeaks) {
 }
 
 TEST_F(QmpClientTest, AsksWithoutBlamingWhoDoesNotAnswer) {
-  EXPECT_FALSE(run(QmpClient::is_answering(client_, Duration{20})));
+  EXPECT_FALSE(run(ControlClient::is_answering(client_, Duration{20})));
   EXPECT_TRUE(reachable_.empty()) << "what silence means is the caller's to find out";
   say("{\"event\": \"STOP\"}\r\n");
-  EXPECT_TRUE(run(QmpClient::is_answering(client_, Duration{20}))) << "any word is a sign of life";
+  EXPECT_TRUE(run(ControlClient::is_answering(client_, Duration{20}))) << "any word is a sign of life";
   client_->tell_silent();
   EXPECT_EQ(reachable_, std::vector<bool>{false});
 }
@@ -116,7 +118,7 @@ TEST_F(QmpClientTest, ClosesOnGarbage) {
 }
 
 TEST_F(QmpClientTest, GivesUpWaitingForAGreeting) {
-  const auto opened = run(QmpClient::open(client_, kDeadline));
+  const auto opened = run(ControlClient::open(client_, kDeadline));
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::kMachineUnreachable);
   EXPECT_EQ(reachable_, std::vector<bool>{false});
@@ -127,7 +129,7 @@ TEST_F(QmpClientTest, SendsADescriptorAlong) {
   ASSERT_EQ(::pipe(pipe.data()), 0);
   const UniqueFd reader{pipe[0]}, writer{pipe[1]};
   say("{\"return\": {}, \"id\": 1}\r\n");
-  ASSERT_TRUE(run(QmpClient::execute(client_, "getfd", R"({"fdname":"state"})", writer.get())));
+  ASSERT_TRUE(run(ControlClient::execute(client_, "getfd", R"({"fdname":"state"})", writer.get())));
   std::array<char, 256> bytes{}, control{};
   iovec data{bytes.data(), bytes.size()};
   msghdr header{};

@@ -1,12 +1,12 @@
 // QMP lines, split and joined as sockets do.
-#include "daemon/machine/qemu/qmp_codec.hpp"
+#include "daemon/machine/process/qmp_codec.hpp"
 
 #include <gtest/gtest.h>
 
 namespace berth {
 namespace {
 
-using Kind = QmpMessage::Kind;
+using Kind = ControlMessage::Kind;
 
 const std::string kGreeting =
     R"({"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian"}, "capabilities": ["oob"]}})"
@@ -19,7 +19,7 @@ const std::string kEvent =
 const std::string kError = R"({"id": 8, "error": {"class": "GenericError", "desc": "no \"thing\", here"}})"
                            "\r\n";
 
-void check_stream(const std::vector<QmpMessage>& messages) {
+void check_stream(const std::vector<ControlMessage>& messages) {
   ASSERT_EQ(messages.size(), 4U);
   EXPECT_EQ(messages[0].kind, Kind::kGreeting);
   EXPECT_EQ(messages[0].values.at("version.qemu.major"), "7");
@@ -41,7 +41,7 @@ TEST(QmpCodec, ReadsTheSameMessagesInPiecesOfAnySize) {
   const std::string stream = kGreeting + kReturn + kEvent + kError;
   for (std::size_t size = 1; size <= stream.size(); ++size) {
     QmpCodec codec;
-    std::vector<QmpMessage> messages;
+    std::vector<ControlMessage> messages;
     for (std::size_t at = 0; at < stream.size(); at += size) {
       auto some = codec.feed(std::string_view{stream}.substr(at, size));
       ASSERT_TRUE(some) << "pieces of " << size;
@@ -92,8 +92,8 @@ TEST(QmpCodec, IgnoresForeignIds) {
 }
 
 TEST(QmpCodec, EncodesACommandOnOneLine) {
-  EXPECT_EQ(QmpCodec::encode("stop", "", 3), "{\"execute\":\"stop\",\"id\":3}\n");
-  EXPECT_EQ(QmpCodec::encode("balloon", "{\"value\":5}", 4), "{\"execute\":\"balloon\",\"id\":4,\"arguments\":{\"value\":5}}\n");
+  EXPECT_EQ(QmpCodec{}.encode("stop", "", 3), "{\"execute\":\"stop\",\"id\":3}\n");
+  EXPECT_EQ(QmpCodec{}.encode("balloon", "{\"value\":5}", 4), "{\"execute\":\"balloon\",\"id\":4,\"arguments\":{\"value\":5}}\n");
 }
 
 } // namespace

@@ -1,4 +1,4 @@
-// One QMP connection on the core thread: commands with a deadline each, events, and the end of it.
+// One control connection on the core thread: commands with a deadline each, events, and the end of it.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <string>
 
 #include "daemon/core/error.hpp"
-#include "daemon/machine/qemu/qmp_codec.hpp"
+#include "daemon/machine/process/control_codec.hpp"
 #include "daemon/runtime/event_loop.hpp"
 #include "daemon/runtime/task.hpp"
 #include "daemon/runtime/unique_fd.hpp"
@@ -17,10 +17,10 @@
 namespace berth {
 
 // Shared: a coroutine that waits for an answer keeps the client alive over the end of its owner.
-class QmpClient : public std::enable_shared_from_this<QmpClient> {
+class ControlClient : public std::enable_shared_from_this<ControlClient> {
 public:
   struct Handlers {
-    std::function<void(const QmpMessage&)> on_event;
+    std::function<void(const ControlMessage&)> on_event;
     // False when an answer did not come in time, or tell_silent() was called; true when a byte comes after that. The late
     // answer itself is the sign of life, so a silent machine needs no probe.
     std::function<void(bool is_reachable)> on_reachable;
@@ -28,22 +28,22 @@ public:
   };
 
   // `connected` is non-blocking.
-  QmpClient(EventLoop& loop, UniqueFd connected, Duration deadline, Handlers handlers);
-  QmpClient(const QmpClient&) = delete;
-  QmpClient& operator=(const QmpClient&) = delete;
+  ControlClient(EventLoop& loop, UniqueFd connected, Duration deadline, std::unique_ptr<ControlCodec> codec, Handlers handlers);
+  ControlClient(const ControlClient&) = delete;
+  ControlClient& operator=(const ControlClient&) = delete;
 
   // Watches the socket; call once, after make_shared.
   void start();
-  // The greeting, then qmp_capabilities. kMachineUnreachable after `deadline`; may be called again then.
-  static Task<Result<void>> open(std::shared_ptr<QmpClient> self, Duration deadline);
-  // Errors: kMachineUnreachable (silent, or closed), kMachineFailed (QEMU's own words).
-  // `fd`, if not negative, travels with the command (SCM_RIGHTS), for getfd.
-  static Task<Result<QmpValues>> execute(std::shared_ptr<QmpClient> self, std::string command, std::string arguments = {},
-                                         int fd = -1);
+  // The greeting, and the command that answers it. kMachineUnreachable after `deadline`; may be called again then.
+  static Task<Result<void>> open(std::shared_ptr<ControlClient> self, Duration deadline);
+  // Errors: kMachineUnreachable (silent, or closed), or what the other end says in its own words. `fd`, if not negative,
+  // travels with the command (SCM_RIGHTS). `deadline`: of this command, when it is not the usual one.
+  static Task<Result<ControlValues>> execute(std::shared_ptr<ControlClient> self, std::string command, std::string arguments = {},
+                                             int fd = -1, std::optional<Duration> deadline = {});
 
   // Asks a question that costs nothing; true when anything at all came in time, or other commands wait with deadlines of
   // their own. False says nothing to the handlers: what it means is the caller's to find out.
-  static Task<bool> is_answering(std::shared_ptr<QmpClient> self, Duration deadline);
+  static Task<bool> is_answering(std::shared_ptr<ControlClient> self, Duration deadline);
   void tell_silent() { set_silent(true); }
   bool is_silent() const { return is_silent_; }
 
@@ -55,12 +55,12 @@ public:
 
 private:
   struct Waiting {
-    Resolver<Result<QmpValues>> resolver;
+    Resolver<Result<ControlValues>> resolver;
     Registration timer;
   };
 
-  void deliver(const QmpMessage& message);
-  void answered(const QmpMessage& message);
+  void deliver(const ControlMessage& message);
+  void answered(const ControlMessage& message);
   void expire(std::uint64_t id);
   void set_silent(bool is_silent);
   void lost();
@@ -69,8 +69,8 @@ private:
   EventLoop& loop_;
   UniqueFd socket_;
   const Duration deadline_;
+  const std::unique_ptr<ControlCodec> codec_;
   std::shared_ptr<const Handlers> handlers_; // copied before a call: a handler may close the client under itself
-  QmpCodec codec_;
   Registration watch_;
   std::map<std::uint64_t, Waiting> waiting_;
   std::uint64_t next_id_ = 1;

@@ -1,5 +1,5 @@
 // Reads until the kernel has no more, hands out in order, and never trusts that its owner outlives a callback.
-#include "daemon/machine/qemu/qmp_client.hpp"
+#include "daemon/machine/process/control_client.hpp"
 
 #include <array>
 #include <cerrno>
@@ -19,17 +19,18 @@ std::unexpected<Error> closed() { return fail(ErrorCode::kMachineUnreachable, "t
 
 } // namespace
 
-QmpClient::QmpClient(EventLoop& loop, UniqueFd connected, Duration deadline, Handlers handlers)
-    : loop_(loop), socket_(std::move(connected)), deadline_(deadline),
+ControlClient::ControlClient(EventLoop& loop, UniqueFd connected, Duration deadline, std::unique_ptr<ControlCodec> codec,
+                             Handlers handlers)
+    : loop_(loop), socket_(std::move(connected)), deadline_(deadline), codec_(std::move(codec)),
       handlers_(std::make_shared<const Handlers>(std::move(handlers))) {}
 
-void QmpClient::start() {
+void ControlClient::start() {
   watch_ = loop_.watch(socket_.get(), Readiness::kReadable, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->drain();
   });
 }
 
-Task<Result<void>> QmpClient::open(std::shared_ptr<QmpClient> self, Duration deadline) {
+Task<Result<void>> ControlClient::open(std::shared_ptr<ControlClient> self, Duration deadline) {
   const SteadyTime end = self->loop_.steady_now() + deadline;
   while (!self->is_greeted_) {
     if (self->is_closed()) co_return closed();
@@ -41,22 +42,23 @@ Task<Result<void>> QmpClient::open(std::shared_ptr<QmpClient> self, Duration dea
     co_await wait_for(self->loop_, self->greeted_, left);
   }
   if (!self->is_open_) {
-    auto answer = co_await execute(self, "qmp_capabilities");
+    auto answer = co_await execute(self, std::string(self->codec_->opening()));
     if (!answer) co_return std::unexpected(std::move(answer.error()));
     self->is_open_ = true;
   }
   co_return Result<void>{};
 }
 
-Task<Result<QmpValues>> QmpClient::execute(std::shared_ptr<QmpClient> self, std::string command, std::string arguments, int fd) {
+Task<Result<ControlValues>> ControlClient::execute(std::shared_ptr<ControlClient> self, std::string command,
+                                                   std::string arguments, int fd, std::optional<Duration> deadline) {
   if (self->is_closed()) co_return closed();
   const std::uint64_t id = self->next_id_++;
-  auto [resolver, pending] = one_shot<Result<QmpValues>>();
-  if (!self->send(QmpCodec::encode(command, arguments, id), fd)) {
+  auto [resolver, pending] = one_shot<Result<ControlValues>>();
+  if (!self->send(self->codec_->encode(command, arguments, id), fd)) {
     if (self->is_closed()) co_return closed();
     co_return silent(command);
   }
-  Registration timer = self->loop_.after(self->deadline_, [weak = self->weak_from_this(), id] {
+  Registration timer = self->loop_.after(deadline.value_or(self->deadline_), [weak = self->weak_from_this(), id] {
     if (const auto client = weak.lock()) client->expire(id);
   });
   self->waiting_.emplace(id, Waiting{resolver, std::move(timer)});
@@ -67,17 +69,17 @@ Task<Result<QmpValues>> QmpClient::execute(std::shared_ptr<QmpClient> self, std:
   co_return answer;
 }
 
-Task<bool> QmpClient::is_answering(std::shared_ptr<QmpClient> self, Duration deadline) {
+Task<bool> ControlClient::is_answering(std::shared_ptr<ControlClient> self, Duration deadline) {
   if (self->is_closed() || !self->waiting_.empty()) co_return true;
   const std::uint64_t before = self->readings_;
-  if (!self->send(QmpCodec::encode("query-status", {}, self->next_id_++), -1)) co_return self->is_closed();
+  if (!self->send(self->codec_->encode(self->codec_->probe(), {}, self->next_id_++), -1)) co_return self->is_closed();
   co_await sleep_for(self->loop_, deadline);
   // A daemon that was itself held up finds the answer in the socket.
   self->drain();
   co_return self->is_closed() || self->readings_ != before;
 }
 
-void QmpClient::drain() {
+void ControlClient::drain() {
   const auto self = shared_from_this();
   std::array<char, 16384> buffer;
   while (!is_closed()) {
@@ -86,43 +88,43 @@ void QmpClient::drain() {
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (count <= 0) return lost();
     ++readings_;
-    const auto messages = codec_.feed({buffer.data(), static_cast<std::size_t>(count)});
+    const auto messages = codec_->feed({buffer.data(), static_cast<std::size_t>(count)});
     set_silent(false);
     if (!messages) return lost();
-    for (const QmpMessage& message : *messages) {
+    for (const ControlMessage& message : *messages) {
       if (is_closed()) return;
       deliver(message);
     }
   }
 }
 
-void QmpClient::deliver(const QmpMessage& message) {
+void ControlClient::deliver(const ControlMessage& message) {
   switch (message.kind) {
-    case QmpMessage::Kind::kGreeting:
+    case ControlMessage::Kind::kGreeting:
       is_greeted_ = true;
       greeted_.notify();
       return;
-    case QmpMessage::Kind::kReturn:
-    case QmpMessage::Kind::kError: answered(message); return;
-    case QmpMessage::Kind::kEvent:
+    case ControlMessage::Kind::kReturn:
+    case ControlMessage::Kind::kError: answered(message); return;
+    case ControlMessage::Kind::kEvent:
       if (const auto handlers = handlers_; handlers && handlers->on_event) handlers->on_event(message);
       return;
   }
 }
 
-void QmpClient::answered(const QmpMessage& message) {
+void ControlClient::answered(const ControlMessage& message) {
   auto found = waiting_.extract(message.id);
   if (found.empty()) return; // the answer to a command that was given up
   const auto resolver = found.mapped().resolver;
   found.mapped().timer.cancel();
-  if (message.kind == QmpMessage::Kind::kError) {
-    resolver(fail(ErrorCode::kMachineFailed, message.detail));
+  if (message.kind == ControlMessage::Kind::kError) {
+    resolver(fail(message.code, message.detail));
   } else {
     resolver(message.values);
   }
 }
 
-void QmpClient::expire(std::uint64_t id) {
+void ControlClient::expire(std::uint64_t id) {
   const auto self = shared_from_this();
   // When this daemon was itself held up, the answer has come and only waits to be read.
   drain();
@@ -132,13 +134,13 @@ void QmpClient::expire(std::uint64_t id) {
   found.mapped().resolver(fail(ErrorCode::kMachineUnreachable, "no answer in time"));
 }
 
-void QmpClient::lost() {
+void ControlClient::lost() {
   const auto handlers = handlers_;
   close();
   if (handlers && handlers->on_closed) handlers->on_closed();
 }
 
-void QmpClient::close() {
+void ControlClient::close() {
   const auto self = shared_from_this();
   handlers_.reset();
   watch_.cancel();
@@ -147,7 +149,7 @@ void QmpClient::close() {
   greeted_.notify();
 }
 
-bool QmpClient::send(const std::string& line, int fd) {
+bool ControlClient::send(const std::string& line, int fd) {
   iovec data{const_cast<char*>(line.data()), line.size()};
   msghdr header{};
   header.msg_iov = &data;
@@ -171,7 +173,7 @@ bool QmpClient::send(const std::string& line, int fd) {
   return false;
 }
 
-void QmpClient::set_silent(bool is_silent) {
+void ControlClient::set_silent(bool is_silent) {
   if (is_closed() || std::exchange(is_silent_, is_silent) == is_silent) return;
   if (const auto handlers = handlers_; handlers && handlers->on_reachable) handlers->on_reachable(!is_silent);
 }
