@@ -148,13 +148,14 @@ void VzMachine::save(const std::filesystem::path& file, Done done) {
       if (is_there(file)) return failure("invalid_value", "the file " + file.string() + " is there already");
       // What the framework does with a file that exists is not documented: it gets a name that nothing has.
       const std::filesystem::path temporary = file.string() + ".partial";
+      const std::filesystem::path target = file; // a block in a lambda would keep the parameter's reference
       ::unlink(temporary.c_str());
       const auto owner = core.shared_from_this();
       [core.machine() saveMachineStateToURL:to_url(temporary)
                           completionHandler:^(NSError* error) {
                             @autoreleasepool {
                               if (error) ::unlink(temporary.c_str());
-                              const auto kept = error ? Outcome<void>{} : publish_state(temporary, file);
+                              const auto kept = error ? Outcome<void>{} : publish_state(temporary, target);
                               if (kept) return owner->finish(error, finish);
                               finish(kept);
                             }

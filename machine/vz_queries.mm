@@ -107,11 +107,12 @@ void ask_image(const std::filesystem::path& image, Post post, std::function<void
     const auto resolved = std::filesystem::canonical(image, error);
     if (error) return answer(failure("image_invalid", "the restore image " + image.string() + " is not there"));
     const auto begun = guarded([&]() -> Outcome<void> {
+      const auto tell = answer; // a block in a lambda would keep the reference
       [VZMacOSRestoreImage loadFileURL:to_url(resolved)
                      completionHandler:^(VZMacOSRestoreImage* loaded, NSError* failed) {
                        @autoreleasepool {
-                         if (!loaded) return answer(std::unexpected(explain_error(failed)));
-                         answer(image_answer(loaded));
+                         if (!loaded) return tell(std::unexpected(explain_error(failed)));
+                         tell(image_answer(loaded));
                        }
                      }];
       return {};
@@ -124,11 +125,12 @@ void ask_latest(Post post, std::function<void(Outcome<LatestAnswer>)> done) {
   @autoreleasepool {
     const auto answer = [post, done](Outcome<LatestAnswer> outcome) { post([done, outcome] { done(outcome); }); };
     const auto begun = guarded([&]() -> Outcome<void> {
+      const auto tell = answer;
       [VZMacOSRestoreImage fetchLatestSupportedWithCompletionHandler:^(VZMacOSRestoreImage* latest, NSError* failed) {
         @autoreleasepool {
-          if (!latest) return answer(std::unexpected(explain_error(failed)));
-          answer(LatestAnswer{to_text([[latest URL] absoluteString]), version_text([latest operatingSystemVersion]),
-                              to_text([latest buildVersion])});
+          if (!latest) return tell(std::unexpected(explain_error(failed)));
+          tell(LatestAnswer{to_text([[latest URL] absoluteString]), version_text([latest operatingSystemVersion]),
+                            to_text([latest buildVersion])});
         }
       }];
       return {};
