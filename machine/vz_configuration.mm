@@ -174,13 +174,28 @@ std::string choose_input(VZVirtualMachineConfiguration* configuration, const Spe
   return "saving needs macOS 14, and this host has " + os_version();
 }
 
+// A bridge needs an entitlement of its own, and the framework's number for that is the one for everything: what is valid
+// without its attachment was refused for it.
+Failure explain_invalid(VZVirtualMachineConfiguration* configuration, const Spec& spec, NSError* error) {
+  Failure why = explain_error(error);
+  if (spec.network.mode != Attachment::kBridged || why.code != "invalid_value") return why;
+  for (VZNetworkDeviceConfiguration* device in [configuration networkDevices]) [device setAttachment:nil];
+  if ([configuration validateWithError:nullptr])
+    why = Failure{"network_unavailable",
+                  "a bridge to " + spec.network.interface +
+                      " needs berth-machine to have the entitlement com.apple.vm.networking, which Apple grants; use nat (" +
+                      why.detail + ")",
+                  why.domain, why.number};
+  return why;
+}
+
 Outcome<BuiltConfiguration> build(const Spec& spec, SerialEnds serial) {
   if (auto fits = check_host(spec); !fits) return std::unexpected(fits.error());
   BuiltConfiguration built{adopt([[VZVirtualMachineConfiguration alloc] init]), ""};
   VZVirtualMachineConfiguration* configuration = built.configuration.get();
   if (auto filled = fill(configuration, spec, serial); !filled) return std::unexpected(filled.error());
   NSError* error = nil;
-  if (![configuration validateWithError:&error]) return std::unexpected(explain_error(error));
+  if (![configuration validateWithError:&error]) return std::unexpected(explain_invalid(configuration, spec, error));
   built.cannot_save = choose_input(configuration, spec);
   return built;
 }
