@@ -1,9 +1,13 @@
 // Machine identifiers and hardware models: values whose bytes are those of Apple's classes.
-#include <cstring>
+#include <optional>
+#include <string>
 #include <sys/random.h>
 
+#include "machine/lookalike/binary_list.hpp"
 #include "machine/lookalike/host.hpp"
 #include "machine/lookalike/support.hpp"
+
+using lookalike::ListValue;
 
 namespace {
 
@@ -17,17 +21,19 @@ NSData* one_entry(const char* key, const std::string& object) {
   return [NSData dataWithBytes:bytes.data() length:bytes.size()];
 }
 
-NSDictionary* dictionary_of(NSData* data) {
-  NSDictionary* value = nil;
-  @try {
-    value = [NSPropertyListSerialization propertyListFromData:data
-                                             mutabilityOption:NSPropertyListImmutable
-                                                       format:NULL
-                                             errorDescription:NULL];
-  } @catch (NSException*) {
-    return nil;
-  }
-  return [value isKindOfClass:[NSDictionary class]] ? value : nil;
+// The value of the list's key when it is of the kind.
+std::optional<ListValue> value_of(NSData* data, const char* key, ListValue::Kind kind) {
+  const auto list = lookalike::read_binary_list({static_cast<const char*>([data bytes]), [data length]});
+  if (!list || !list->contains(key) || list->at(key).kind != kind) return std::nullopt;
+  return list->at(key);
+}
+
+std::optional<ListValue> ecid_of(NSData* data) { return value_of(data, "ECID", ListValue::Kind::kInteger); }
+
+// Sixteen bytes, or none.
+std::string uuid_of(NSData* data) {
+  const auto value = value_of(data, "UUID", ListValue::Kind::kData);
+  return value && value->bytes.size() == 16 ? value->bytes : std::string();
 }
 
 } // namespace
@@ -44,24 +50,14 @@ NSDictionary* dictionary_of(NSData* data) {
 - (instancetype)initWithDataRepresentation:(NSData*)dataRepresentation {
   self = [super init];
   if (self) _dataRepresentation = [dataRepresentation copy];
-  if (self && ![[dictionary_of(_dataRepresentation) objectForKey:@"ECID"] isKindOfClass:[NSNumber class]]) {
+  if (self && !ecid_of(_dataRepresentation)) {
     [self release];
     return nil;
   }
   return self;
 }
 - (uint64_t)lookalikeEcid {
-  // GNUstep 1.28 reads a sixteen-byte integer as well, but as what it does not say: the bytes are taken as they stand.
-  const auto* bytes = static_cast<const unsigned char*>([_dataRepresentation bytes]);
-  const NSUInteger length = [_dataRepresentation length];
-  for (NSUInteger index = 0; index + 17 <= length; ++index) {
-    const NSUInteger width = bytes[index] == 0x13 ? 8 : bytes[index] == 0x14 ? 16 : 0;
-    if (width == 0 || index < 4 || std::memcmp(bytes + index - 4, "ECID", 4) != 0) continue;
-    uint64_t ecid = 0;
-    for (NSUInteger byte = index + 1 + width - 8; byte < index + 1 + width; ++byte) ecid = ecid << 8 | bytes[byte];
-    return ecid;
-  }
-  return [[dictionary_of(_dataRepresentation) objectForKey:@"ECID"] unsignedLongLongValue];
+  return ecid_of(_dataRepresentation)->integer;
 }
 - (BOOL)isEqual:(id)other {
   return [other isKindOfClass:[VZMacMachineIdentifier class]] && [other lookalikeEcid] == [self lookalikeEcid];
@@ -84,15 +80,15 @@ LOOKALIKE_VALUE
 - (instancetype)initWithDataRepresentation:(NSData*)dataRepresentation {
   self = [super init];
   if (self) _dataRepresentation = [dataRepresentation copy];
-  NSData* uuid = [dictionary_of(_dataRepresentation) objectForKey:@"UUID"];
-  if (self && !([uuid isKindOfClass:[NSData class]] && [uuid length] == 16)) {
+  if (self && uuid_of(_dataRepresentation).empty()) {
     [self release];
     return nil;
   }
   return self;
 }
 - (NSString*)lookalikeText {
-  std::string digits = lookalike::hexadecimal([dictionary_of(_dataRepresentation) objectForKey:@"UUID"]);
+  const std::string uuid = uuid_of(_dataRepresentation);
+  std::string digits = lookalike::hexadecimal([NSData dataWithBytes:uuid.data() length:uuid.size()]);
   for (const std::size_t dash : {20, 16, 12, 8}) digits.insert(dash, "-");
   return lookalike::text(std::string_view(digits));
 }
@@ -110,22 +106,22 @@ LOOKALIKE_VALUE
 - (instancetype)initWithDataRepresentation:(NSData*)dataRepresentation {
   self = [super init];
   if (self) _dataRepresentation = [dataRepresentation copy];
-  NSDictionary* model = dictionary_of(_dataRepresentation);
-  if (self && !([[model objectForKey:@"DataRepresentationVersion"] isKindOfClass:[NSNumber class]] &&
-                [[model objectForKey:@"PlatformVersion"] isKindOfClass:[NSNumber class]] &&
-                [[model objectForKey:@"MinimumSupportedOS"] isKindOfClass:[NSArray class]])) {
+  if (self && !(value_of(_dataRepresentation, "DataRepresentationVersion", ListValue::Kind::kInteger) &&
+                value_of(_dataRepresentation, "PlatformVersion", ListValue::Kind::kInteger) &&
+                value_of(_dataRepresentation, "MinimumSupportedOS", ListValue::Kind::kArray))) {
     [self release];
     return nil;
   }
   return self;
 }
 - (NSInteger)lookalikeVersion {
-  return [[dictionary_of(_dataRepresentation) objectForKey:@"DataRepresentationVersion"] integerValue];
+  const auto version = value_of(_dataRepresentation, "DataRepresentationVersion", ListValue::Kind::kInteger);
+  return static_cast<NSInteger>(version->integer);
 }
 - (BOOL)isSupported {
   if (lookalike::has_fault("unsupported_hardware")) return NO;
-  NSArray* minimum = [dictionary_of(_dataRepresentation) objectForKey:@"MinimumSupportedOS"];
-  const long oldest = [minimum count] ? [[minimum objectAtIndex:0] integerValue] : 0;
+  const auto minimum = value_of(_dataRepresentation, "MinimumSupportedOS", ListValue::Kind::kArray);
+  const long oldest = minimum->integers.empty() ? 0 : static_cast<long>(minimum->integers.front());
   // Version 2 of the representation came with macOS 15.
   return lookalike::host_version().major >= ([self lookalikeVersion] >= 2 ? std::max(oldest, 15L) : oldest);
 }

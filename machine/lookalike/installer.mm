@@ -107,6 +107,8 @@ void begin(const Shared& installation) {
   _virtualMachine = [virtualMachine retain];
   _restoreImageURL = [restoreImageFileURL copy];
   _progress = [[NSProgress progressWithTotalUnitCount:kSteps] retain];
+  [_progress setCancellationHandler:^{
+  }]; // GNUstep Base 1.28 calls it without looking whether there is one
   return self;
 }
 - (void)installWithCompletionHandler:(void (^)(NSError*))completionHandler {
