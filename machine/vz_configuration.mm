@@ -15,7 +15,7 @@ namespace berth::vz {
 namespace {
 
 std::string range_text(std::uint64_t smallest, std::uint64_t largest) {
-  return "from " + std::to_string(smallest) + " to " + std::to_string(largest);
+  return std::to_string(smallest) + " to " + std::to_string(largest);
 }
 
 Outcome<void> check_size(const Spec& spec) {
@@ -27,8 +27,8 @@ Outcome<void> check_size(const Spec& spec) {
   const std::uint64_t smallest = [VZVirtualMachineConfiguration minimumAllowedMemorySize];
   const std::uint64_t largest = [VZVirtualMachineConfiguration maximumAllowedMemorySize];
   if (spec.memory_bytes < smallest || spec.memory_bytes > largest || spec.memory_bytes % (1 << 20) != 0)
-    return failure("invalid_value", "this host runs guests with whole MiB of memory " + range_text(smallest, largest) +
-                                        " bytes, not " + std::to_string(spec.memory_bytes));
+    return failure("invalid_value", "this host runs guests with " + range_text(smallest, largest) +
+                                        " bytes of memory in whole MiB, not " + std::to_string(spec.memory_bytes));
   return {};
 }
 

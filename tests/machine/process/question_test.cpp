@@ -116,9 +116,9 @@ TEST(Specs, AreRefusedByName) {
   const Json good = host.linux_guest("one");
   const Json efi{{"kind", "efi"}, {"kernel", ""}, {"initramfs", ""}, {"command_line", ""}};
   const std::vector<Unfit> unfit{
-      {"/cpu_count", 9, "invalid_value", "from 1 to 8"},
+      {"/cpu_count", 9, "invalid_value", "with 1 to 8 processors"},
       {"/memory_bytes", 1 << 20, "invalid_value", "4194304"},
-      {"/memory_bytes", std::uint64_t{1} << 45, "invalid_value", "bytes, not 35184372088832"},
+      {"/memory_bytes", std::uint64_t{1} << 45, "invalid_value", "not 35184372088832"},
       {"/memory_bytes", (512 << 20) + 1, "invalid_value", "whole MiB"},
       {"/bundle", "/nothing", "bundle_invalid", "/nothing"},
       {"/disks/0/path", "/nothing.img", "bundle_invalid", "/nothing.img"},
