@@ -156,5 +156,6 @@ void dispatch_assert_queue(dispatch_queue_t queue) {
 
 // GNUstep and libobjc keep what they allocate until the end. These hold in every sanitized program that has a queue.
 #if defined(__has_feature) && __has_feature(address_sanitizer)
+extern "C" const char* __lsan_default_options() { return "print_suppressions=0"; }
 extern "C" const char* __lsan_default_suppressions() { return "leak:libobjc\nleak:libgnustep-base\n"; }
 #endif
