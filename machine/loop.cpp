@@ -9,12 +9,12 @@
 
 namespace berth::vz {
 
-Result<std::unique_ptr<Loop>> Loop::create() {
+Result<std::shared_ptr<Loop>> Loop::create() {
   auto ends = make_pipe();
   if (!ends) return std::unexpected(ends.error());
   if (auto set = set_nonblocking(ends->reader.get()); !set) return std::unexpected(set.error());
   if (auto set = set_nonblocking(ends->writer.get()); !set) return std::unexpected(set.error());
-  return std::unique_ptr<Loop>{new Loop{std::move(ends->reader), std::move(ends->writer)}};
+  return std::shared_ptr<Loop>{new Loop{std::move(ends->reader), std::move(ends->writer)}};
 }
 
 Loop::Loop(UniqueFd wake_reader, UniqueFd wake_writer)

@@ -21,7 +21,8 @@ public:
   using Callback = std::function<void()>;
   using TimerId = std::uint64_t; // 0: none
 
-  static Result<std::unique_ptr<Loop>> create();
+  // Shared with the threads that post: a weak reference is all they need.
+  static Result<std::shared_ptr<Loop>> create();
 
   // One watch a descriptor; a second call takes the first one's place. `events` of poll(2), 0 asks for errors only.
   void watch(int fd, short events, std::function<void(short)> on_ready);

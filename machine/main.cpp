@@ -48,11 +48,14 @@ int ask(Ask begin) {
   auto loop = Loop::create();
   if (!loop) return print(to_json(Failure{loop.error()}), 1);
   std::optional<Outcome<T>> answer;
-  begin([&](std::function<void()> work) { (*loop)->post(std::move(work)); },
-        [&](Outcome<T> outcome) {
-          answer = std::move(outcome);
-          (*loop)->quit();
-        });
+  begin(
+      [weak = std::weak_ptr{*loop}](std::function<void()> work) {
+        if (const auto target = weak.lock()) target->post(std::move(work));
+      },
+      [&](Outcome<T> outcome) {
+        answer = std::move(outcome);
+        (*loop)->quit();
+      });
   (*loop)->run();
   return print(*answer);
 }

@@ -79,7 +79,7 @@ Result<Spec> read_spec(const std::filesystem::path& runtime_dir) {
 // Everything that lives as long as the machine, in the order in which it is made.
 struct Parts {
   UniqueFd bundle_lock;
-  std::unique_ptr<Loop> loop;
+  std::shared_ptr<Loop> loop;
   std::unique_ptr<Console> console; // null: the guest has no serial port
   std::unique_ptr<RpcServer> server;
   std::unique_ptr<MachineHost> host;
@@ -103,7 +103,9 @@ Outcome<void> make_parts(Parts& parts, const RunOptions& options) {
     plan.guest_reader = parts.console->guest_reader();
     plan.guest_writer = parts.console->guest_writer();
   }
-  auto machine = VzMachine::create(std::move(plan), [&target = *parts.loop](auto work) { target.post(std::move(work)); });
+  auto machine = VzMachine::create(std::move(plan), [weak = std::weak_ptr{parts.loop}](auto work) {
+    if (const auto target = weak.lock()) target->post(std::move(work));
+  });
   if (!machine) return std::unexpected(machine.error());
   parts.server = std::make_unique<RpcServer>(*parts.loop);
   HostTiming timing;

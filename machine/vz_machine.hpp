@@ -55,6 +55,7 @@ private:
 
   std::shared_ptr<VzCore> core_;
   Facts facts_;
+  bool is_dropped_ = false;
 };
 
 } // namespace berth::vz

@@ -49,7 +49,7 @@ VzMachine::VzMachine(std::shared_ptr<VzCore> core, Facts facts) : core_(std::mov
 // Whoever forgets to drop() it: the objects still go on their queue, and nobody hears of them.
 VzMachine::~VzMachine() {
   *core_->tell = {};
-  drop([] {});
+  if (!is_dropped_) drop([] {});
 }
 
 void VzMachine::observe(VirtualMachineObserver observer) { *core_->tell = std::move(observer); }
@@ -214,6 +214,9 @@ void VzMachine::reconnect_network(Done done) {
   });
 }
 
-void VzMachine::drop(std::function<void()> done) { core_->drop_later(std::move(done)); }
+void VzMachine::drop(std::function<void()> done) {
+  is_dropped_ = true;
+  core_->drop_later(std::move(done));
+}
 
 } // namespace berth::vz

@@ -17,7 +17,7 @@ namespace {
 
 struct Wired {
   berth::test::TempDir directory;
-  std::unique_ptr<Loop> loop = test::make_loop();
+  std::shared_ptr<Loop> loop = test::make_loop();
   std::unique_ptr<Console> console;
 
   Wired() {

@@ -20,7 +20,7 @@
 
 namespace berth::vz::test {
 
-inline std::unique_ptr<Loop> make_loop() {
+inline std::shared_ptr<Loop> make_loop() {
   auto loop = Loop::create();
   EXPECT_TRUE(loop);
   return std::move(*loop);

@@ -31,7 +31,7 @@ HostTiming quick() {
 
 struct Hosted {
   berth::test::TempDir directory;
-  std::unique_ptr<Loop> loop = test::make_loop();
+  std::shared_ptr<Loop> loop = test::make_loop();
   RpcServer server{*loop};
   std::unique_ptr<MachineHost> host;
   FakeVirtualMachine* vm = nullptr;

@@ -17,7 +17,7 @@ using test::LocalClient;
 
 struct Served {
   berth::test::TempDir directory;
-  std::unique_ptr<Loop> loop = test::make_loop();
+  std::shared_ptr<Loop> loop = test::make_loop();
   std::vector<std::pair<RpcServer::ClientId, Request>> requests;
   std::vector<RpcServer::ClientId> gone;
   std::filesystem::path path = directory / "machine.sock";
