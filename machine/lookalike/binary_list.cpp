@@ -1,3 +1,4 @@
+// Every read is checked against the end of the bytes: a bad list is nothing, never a crash.
 #include "machine/lookalike/binary_list.hpp"
 
 namespace lookalike {

@@ -1,3 +1,4 @@
+// Reads and writes at fixed places of files, and never makes a disk longer.
 #include "machine/lookalike/disk.hpp"
 
 #include <array>

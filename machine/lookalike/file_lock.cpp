@@ -1,3 +1,4 @@
+// Each lock has an open file of its own: flock belongs to it, so that two machines of one process exclude each other too.
 #include "machine/lookalike/file_lock.hpp"
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// The guest's thread: boot, console, shutdown; whatever it waits for, it hears that the plug is pulled.
 #include "machine/lookalike/guest.hpp"
 
 #include <array>
@@ -227,7 +228,12 @@ void SimulatedGuest::live(GuestBegin begin) {
     ::poll(waiting.data(), waiting.size(), -1);
     std::uint64_t count = 0;
     [[maybe_unused]] const auto got = ::read(wakeup_, &count, sizeof count);
-    if (waiting[1].revents && input_ >= 0) read_console();
+    {
+      // It may have been paused while it waited: then what has been typed waits as well.
+      const std::lock_guard lock(mutex_);
+      is_paused = paused_;
+    }
+    if (waiting[1].revents && input_ >= 0 && !is_paused) read_console();
   }
 }
 

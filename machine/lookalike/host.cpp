@@ -1,3 +1,4 @@
+// Reads the host's files anew each time, because tests change them while the process runs.
 #include "machine/lookalike/host.hpp"
 
 #include <charconv>

@@ -1,3 +1,4 @@
+// Keeps every row of the lease file but the card's own, which goes to the head.
 #include "machine/lookalike/leases.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Transitions, the guest's end, and the faults that strike a running machine.
 #include "machine/lookalike/machine_core.hpp"
 
 #include <fstream>

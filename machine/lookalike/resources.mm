@@ -1,3 +1,4 @@
+// Takes locks in the order in which Apple's errors were seen: auxiliary storage, variable store, disks, slot.
 #include "machine/lookalike/resources.hpp"
 
 #include <algorithm>

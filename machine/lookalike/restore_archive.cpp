@@ -1,3 +1,4 @@
+// Reads one member of the archive, whose size is bounded, and unpacks nothing else.
 #include "machine/lookalike/restore_archive.hpp"
 
 #include <memory>

@@ -1,3 +1,4 @@
+// Looking at a lock and writing whose it is are one step, so that each of two twins finds the other.
 #include "machine/lookalike/running.hpp"
 
 #include <fmt/format.h>

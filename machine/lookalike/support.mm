@@ -1,3 +1,4 @@
+// Errors in the framework's words, copies and releases by the runtime's list of instance variables.
 #include "machine/lookalike/support.hpp"
 
 #import <objc/runtime.h>

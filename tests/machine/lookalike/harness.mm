@@ -1,3 +1,4 @@
+// Hops to the machine's queue for every touch, as the framework demands, and records what comes from there.
 #include "tests/machine/lookalike/harness.hpp"
 
 #include <algorithm>

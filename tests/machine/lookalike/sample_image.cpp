@@ -1,3 +1,4 @@
+// Writes the archive with libzip, as Apple's restore images are written.
 #include "tests/machine/lookalike/sample_image.hpp"
 
 #include <string>
