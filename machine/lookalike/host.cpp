@@ -1,6 +1,7 @@
 // Reads the host's files anew each time, because tests change them while the process runs.
 #include "machine/lookalike/host.hpp"
 
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <fcntl.h>
@@ -24,7 +25,11 @@ std::string trimmed(std::string text) {
 }
 
 std::filesystem::path made(std::filesystem::path directory) {
-  ::mkdir(directory.c_str(), 0700);
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno == ENOENT) {
+    std::error_code ignored; // whatever is then done in the directory fails, and is heard of
+    std::filesystem::create_directories(directory.parent_path(), ignored);
+    ::mkdir(directory.c_str(), 0700);
+  }
   return directory;
 }
 

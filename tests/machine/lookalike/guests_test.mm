@@ -1,4 +1,9 @@
 // What a simulated guest does: its console, its address, its refusal to boot on another machine.
+#include <cstdlib>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
 #include "machine/lookalike/disk.hpp"
 #include "tests/machine/lookalike/harness.hpp"
 
@@ -37,6 +42,24 @@ TEST_F(LookalikeGuests, LeaseIsARowOfBootpd) {
       << file;
   EXPECT_TRUE(file.ends_with("\tlease=0x5\n}\n")) << "what was there stays, after it: " << file;
   EXPECT_EQ(file.find("a:0:b:1:2:3", file.find("identifier") + 30), std::string::npos) << "one row for one card";
+}
+
+// Threads are born into the network namespace of their parent: the guest's is this one's.
+TEST_F(LookalikeGuests, BridgeLearnsTheNeighbour) {
+  const int before = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "a network namespace needs root";
+  ::setenv("BERTH_LOOKALIKE_BRIDGE", "vmbridge", 1);
+  const bool is_made = std::system("ip link add vmbridge type bridge && ip addr add 192.168.64.1/24 dev vmbridge && "
+                                   "ip link set vmbridge up") == 0;
+  if (is_made) {
+    Machine machine(bundle_);
+    EXPECT_TRUE(machine.start().is_ok && machine.prints("login:"));
+    EXPECT_EQ(std::system("ip neigh show dev vmbridge | grep -qi '192.168.64.2 lladdr 0a:00:0b:01:02:03 PERMANENT'"), 0);
+  }
+  ::unsetenv("BERTH_LOOKALIKE_BRIDGE");
+  ASSERT_EQ(::setns(before, CLONE_NEWNET), 0);
+  ::close(before);
+  if (!is_made) GTEST_SKIP() << "this kernel makes no bridge";
 }
 
 TEST_F(LookalikeGuests, ShellAnswersAndWritesIntoTheDisk) {
