@@ -78,6 +78,8 @@ Result<CreateVm> read_create(const Request& request) {
   vm.disk_bytes = json.optional_unsigned("disk_bytes").value_or(0);
   vm.disk_image = json.optional_string("disk_image");
   if (vm.disk_image && !is_image_id(*vm.disk_image)) json.refuse("disk_image", "is not the id of an image");
+  vm.restore_image = json.optional_string("restore_image");
+  if (vm.restore_image && !is_image_id(*vm.restore_image)) json.refuse("restore_image", "is not the id of an image");
   if (const auto boot = read_boot(json)) vm.boot = *boot;
   if (const auto display = read_display(json)) vm.display = *display;
   if (const auto network = read_network(json)) vm.network = *network;

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "api/api.hpp"
+#include "daemon/host/machine_id_locks.hpp"
 #include "daemon/machine/qemu/qemu_driver.hpp"
+#include "daemon/machine/vz/vz_driver.hpp"
 #include "daemon/options.hpp"
 #include "daemon/runtime/asio_event_loop.hpp"
 #include "daemon/service/harbour.hpp"
@@ -85,6 +87,12 @@ std::vector<std::unique_ptr<MachineDriver>> make_drivers(EventLoop& loop, const 
   qemu.console_log_cap = options.console_log_bytes;
   std::vector<std::unique_ptr<MachineDriver>> drivers;
   drivers.push_back(std::make_unique<QemuDriver>(loop, std::move(qemu)));
+  VzOptions vz;
+  vz.program.binary = options.machine;
+  vz.console_log_cap = options.console_log_bytes;
+  if (!options.lookalike_dir.empty()) vz.program.environment = {"BERTH_LOOKALIKE_DIR=" + options.lookalike_dir};
+  // A build without the look-alike has no berth-machine, and this host then has no driver of macOS guests.
+  if (::access(options.machine.c_str(), X_OK) == 0) drivers.push_back(std::make_unique<VzDriver>(loop, std::move(vz)));
   return drivers;
 }
 
@@ -97,8 +105,26 @@ HarbourOptions harbour_options(const DaemonOptions& options) {
   harbour.network.is_nat_wanted = options.network == "nat";
   harbour.network.bridge = options.bridge;
   harbour.network.dnsmasq = options.dnsmasq;
+  if (!options.lookalike_dir.empty())
+    harbour.network.dhcpd_leases = std::filesystem::path(options.lookalike_dir) / "dhcpd_leases";
   harbour.store.keep_events = options.keep_events;
   return harbour;
+}
+
+// The simulated Mac is one for all daemons of a user, as a Mac would be.
+void find_lookalike(DaemonOptions& options) {
+#ifdef __linux__
+  if (options.lookalike_dir.empty()) {
+    std::filesystem::path locks = options.lock_dir.empty() ? default_lock_directory() : std::filesystem::path(options.lock_dir);
+    if (locks.empty()) locks = options.state_dir;
+    options.lookalike_dir = (locks / ("lookalike-" + std::to_string(::geteuid()))).string();
+  }
+  options.lookalike_dir = std::filesystem::absolute(options.lookalike_dir).lexically_normal().string();
+  std::error_code error; // what cannot be made is told by the first start
+  std::filesystem::create_directories(options.lookalike_dir, error);
+#else
+  options.lookalike_dir.clear();
+#endif
 }
 
 Result<void> open_listeners(api::Server& server, const DaemonOptions& options, const Log& log) {
@@ -135,11 +161,12 @@ int fail_start(const Log& log, const Error& error) {
   return 1;
 }
 
-int run(const DaemonOptions& options) {
+int run(DaemonOptions options) {
   const Log log = make_log(options.log_level);
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(077); // what berthd makes is for its user alone; what others need is opened to them by name
   keep_memory_small();
+  if (::access(options.machine.c_str(), X_OK) == 0) find_lookalike(options);
   AsioEventLoop loop;
   auto roles = role_policy(options);
   if (!roles) return fail_start(log, roles.error());

@@ -5,6 +5,9 @@
 #include <filesystem>
 
 #include <CLI/CLI.hpp>
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
 
 namespace berth {
 
@@ -18,6 +21,19 @@ std::string default_state_dir() {
 #else
   const char* state = std::getenv("XDG_STATE_HOME");
   return (state && *state ? std::string(state) : base + "/.local/state") + "/berth";
+#endif
+}
+
+// Where this program lies.
+std::filesystem::path own_directory() {
+#ifdef __APPLE__
+  std::string name(4096, '\0');
+  auto size = static_cast<std::uint32_t>(name.size());
+  if (::_NSGetExecutablePath(name.data(), &size) != 0) return {};
+  return std::filesystem::path(name.c_str()).parent_path();
+#else
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
 #endif
 }
 
@@ -52,6 +68,12 @@ void add_options(CLI::App& app, DaemonOptions& options) {
   app.add_option("--firmware-code", options.firmware_code, "UEFI firmware of guests that boot by EFI")->type_name("FILE");
   app.add_option("--firmware-variables", options.firmware_variables, "Its empty variable store, copied for each VM")
       ->type_name("FILE");
+  app.add_option("--machine", options.machine, "Program berth-machine [beside berthd]")->type_name("PATH");
+#ifdef __linux__
+  app.add_option("--lookalike-dir", options.lookalike_dir,
+                 "The simulated Mac of macOS guests, shared by all daemons of this host [<lock-dir>/lookalike-<uid>]")
+      ->type_name("DIR");
+#endif
   app.add_option("--console-log-bytes", options.console_log_bytes, "How much of each serial console is kept")
       ->check(CLI::Range(65536ULL, 1ULL << 40))
       ->capture_default_str();
@@ -100,6 +122,7 @@ std::expected<DaemonOptions, OptionsEnd> parse_options(int argc, char** argv) {
   if (options.state_dir.size() > 1 && options.state_dir.ends_with('/')) options.state_dir.pop_back();
   if (options.socket.empty()) options.socket = options.state_dir + "/run/berthd.sock";
   options.socket = std::filesystem::absolute(options.socket).lexically_normal().string();
+  if (options.machine.empty()) options.machine = (own_directory() / "berth-machine").string();
   return options;
 }
 

@@ -21,6 +21,7 @@ struct DaemonOptions {
 
   std::string network = "nat", bridge = "berth0", dnsmasq = "dnsmasq";
   std::string qemu, accelerator = "auto", firmware_code, firmware_variables;
+  std::string machine, lookalike_dir; // berth-machine; where its look-alike of the framework keeps its host
   std::uint64_t console_log_bytes = 8ULL << 20;
 
   std::optional<std::uint16_t> tcp_port;

@@ -17,6 +17,9 @@ bool is_there(const fs::path& file) {
 }
 
 Result<void> write_identity_and_description(const BundlePaths& paths, const NewBundle& bundle) {
+  if (!bundle.hardware_model.empty())
+    if (auto written = files::write_new(paths.hardware_model(), bundle.hardware_model, files::Sync::kYes); !written)
+      return written;
   if (auto written = files::write_new(paths.machine_identifier(), bundle.machine_identifier, files::Sync::kYes); !written)
     return written;
   return files::write_new(paths.description(), files::as_bytes(describe(bundle.vm, bundle.machine_identifier)), files::Sync::kNo);

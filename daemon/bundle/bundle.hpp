@@ -32,6 +32,7 @@ struct NewBundle {
   VmRecord vm;
   Bytes machine_identifier;
   std::optional<std::filesystem::path> disk_image; // copied into the disk, then grown to vm.disk_bytes
+  Bytes hardware_model;                            // of a macOS guest that is to be installed; may be empty
 };
 
 // Builds the bundle in the directory `staging`, which must not exist. On failure the directory is removed.

@@ -40,6 +40,7 @@ struct MachineSpec {
   MachineNetwork network;
   std::optional<DisplaySpec> display;
   std::optional<std::filesystem::path> restore_from; // a saved state to come up from
+  bool is_recovery = false;                          // macOS guests: into their recovery system
   // Descriptors that the VM process inherits and keeps for its life: kernel locks on the machine identifier.
   std::vector<UniqueFd> inherited;
 };
@@ -119,10 +120,16 @@ struct Adopted {
   bool is_reachable = false; // false: the process lives, but its control channel is silent
 };
 
+class Installer;
+
 class MachineDriver {
 public:
   virtual ~MachineDriver() = default;
   virtual DriverFacts facts() const = 0;
+  // True when it connects its guests by itself, without a tap of berth's.
+  virtual bool has_own_network() const { return false; }
+  // Null when its guests need no installation.
+  virtual Installer* installer() { return nullptr; }
   // What cannot work on this host is refused by name before anything is written.
   virtual Result<void> validate(const VmRecord& vm) const = 0;
   // Returns when the guest's processors run. On failure no process is left.

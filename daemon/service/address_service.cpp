@@ -2,6 +2,7 @@
 #include "daemon/service/address_service.hpp"
 
 #ifdef __linux__
+#include "daemon/address/dhcpd_leases.hpp"
 #include "daemon/address/dnsmasq_leases.hpp"
 #include "daemon/address/lease_file_linux.hpp"
 #include "daemon/address/nat_network_linux.hpp"
@@ -34,7 +35,7 @@ void AddressService::set_expiry_timer() {
 void AddressService::track(const VmRecord& vm) {
   std::string interface;
 #ifdef __linux__
-  if (vm.network == NetworkMode::kNat && nat_) interface = nat_->facts().bridge;
+  if (vm.network == NetworkMode::kNat && nat_ && modes_.contains(vm.id)) interface = nat_->facts().bridge;
 #endif
   // A guest that is found again has been running since its state said so.
   const Timestamp since = vm.status.process ? vm.status.since : loop_.now();
@@ -52,7 +53,10 @@ AddressLookup AddressService::addresses_of(const VmRecord& vm) const {
 
 bool AddressService::are_visible(const VmRecord& vm) const {
   const auto mode = modes_.find(vm.id);
-  return (mode == modes_.end() ? vm.network : mode->second) == NetworkMode::kNat && failure_.empty();
+  if (mode != modes_.end()) return mode->second == NetworkMode::kNat && failure_.empty();
+  // Not on berth's own network: its driver connected it.
+  if (!options_.dhcpd_leases.empty() && vm.driver == "vz") return vm.network != NetworkMode::kNone;
+  return vm.network == NetworkMode::kNat && failure_.empty();
 }
 
 std::vector<LeaseRow> AddressService::leases() const { return book_.leases(loop_.now()); }
@@ -87,6 +91,23 @@ void AddressService::start() {
     neighbours_ = std::move(*neighbours);
   else
     log_(LogLevel::kWarning, "the neighbour table cannot be followed: " + neighbours.error().detail);
+  follow_dhcpd();
+}
+
+// A lease of bootpd holds a day unless the host says otherwise; the file has only the end of it.
+void AddressService::follow_dhcpd() {
+  static constexpr Duration kLeaseTime{std::chrono::hours{24}};
+  if (options_.dhcpd_leases.empty()) return;
+  LeaseFile::Callbacks callbacks;
+  callbacks.on_text = [this](const std::string& text) {
+    book_.replace("dhcpd", dhcpd_evidence(parse_dhcpd_leases(text), {}, kLeaseTime, loop_.now()), loop_.now());
+    set_expiry_timer();
+  };
+  callbacks.on_unreadable = [this](const Error& error) { log_(LogLevel::kWarning, error.detail); };
+  if (auto file = LeaseFile::open(loop_, options_.dhcpd_leases, std::move(callbacks)))
+    dhcpd_file_ = std::move(*file);
+  else
+    log_(LogLevel::kWarning, file.error().detail);
 }
 
 // One attempt at a time; a failure is tried again at the next start of a guest, for its cause may have gone.
@@ -173,6 +194,7 @@ NetworkFacts AddressService::facts() const {
 
 Task<void> AddressService::close(bool are_guests_left) {
   lease_file_.reset();
+  dhcpd_file_.reset();
   neighbours_.reset();
   expiry_.cancel();
   const auto guard = co_await taps_.lock();

@@ -22,6 +22,8 @@ struct NetworkOptions {
   std::string bridge = "berth0";
   std::string dnsmasq = "dnsmasq";
   std::filesystem::path state_dir; // for leases and process records
+  // Where a driver that connects its guests by itself has their leases, in the format of Apple's bootpd; may be empty.
+  std::filesystem::path dhcpd_leases;
 };
 
 struct NetworkFacts {
@@ -59,6 +61,7 @@ public:
 private:
   Task<Result<NatNetwork*>> network();
   Task<void> remove_tap(VmId vm);
+  void follow_dhcpd();
   void set_expiry_timer();
   void tell(const MacAddress& mac);
 
@@ -75,7 +78,7 @@ private:
 #ifdef __linux__
   std::unique_ptr<NatNetwork> nat_;
   std::unique_ptr<NeighbourTable> neighbours_;
-  std::unique_ptr<LeaseFile> lease_file_;
+  std::unique_ptr<LeaseFile> lease_file_, dhcpd_file_;
 #endif
 };
 

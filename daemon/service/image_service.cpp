@@ -1,6 +1,8 @@
 // Content-addressed files.
 #include "daemon/service/image_service.hpp"
 
+#include <algorithm>
+
 #include "daemon/bundle/files.hpp"
 #include "daemon/bundle/sha256.hpp"
 #include "daemon/host/path_policy.hpp"
@@ -9,7 +11,9 @@
 namespace berth {
 
 Task<Result<Accepted>> ImageService::import(ImportImage request, Caller caller) {
-  if (request.kind == ImageKind::kRestore)
+  const bool is_installable =
+      std::ranges::any_of(context_.drivers, [](const auto& driver) { return driver->installer() != nullptr; });
+  if (request.kind == ImageKind::kRestore && !is_installable)
     co_return fail(ErrorCode::kUnsupported, "restore images need a driver for macOS guests, which this host does not have",
                    "kind");
   const auto roots = roots_for(context_, caller, request.path);

@@ -131,7 +131,7 @@ Task<void> PowerService::adopt(VmHandle vm) {
                                .machine_id = again.machine_id,
                                .bundle = again.bundle,
                                .runtime_dir = again.runtime_dir};
-    co_await context_.network.reattach(vm->record.id, vm->record.network);
+    if (!driver->has_own_network()) co_await context_.network.reattach(vm->record.id, vm->record.network);
     context_.addresses.track(vm->record);
     adopted = co_await driver->adopt(std::move(again), observe(vm));
     if (!adopted && adopted.error().code == ErrorCode::kNotFound) {

@@ -59,7 +59,7 @@ private:
   Task<void> run_queued(QueueEntry entry);
   Task<void> cancel_queued(OperationId operation);
   Task<void> start_failed(VmHandle vm, std::shared_ptr<OperationControl> control, StartOptions options, Error error);
-  Task<Result<void>> bring_up(VmHandle vm, bool is_restoring);
+  Task<Result<void>> bring_up(VmHandle vm, bool is_restoring, bool is_recovery);
   Task<void> run_stop(VmHandle vm, std::shared_ptr<OperationControl> control, StopOptions options);
   Task<Result<void>> end_machine(VmHandle vm, std::shared_ptr<OperationControl> control, StopOptions options);
   Task<void> run_pause(VmHandle vm, std::shared_ptr<OperationControl> control);

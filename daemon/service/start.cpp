@@ -90,7 +90,7 @@ Task<Result<Accepted>> PowerService::start(VmHandle vm, StartOptions options, Ca
   if (auto valid = driver->validate(vm->record); !valid) co_return std::unexpected(valid.error());
 
   OperationRecord operation = operations_.make(OperationKind::kStart, vm.get(), caller);
-  operation.parameters = options.discard_saved_state ? "discard" : "";
+  operation.parameters = options.discard_saved_state ? "discard" : options.recovery ? "recovery" : "";
   auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
   if (auto intact = co_await check_bundle(vm); !intact) {
@@ -189,9 +189,10 @@ Result<MachineSpec> PowerService::make_spec(const VmEntry& vm, bool is_restoring
   return spec;
 }
 
-Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring) {
+Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring, bool is_recovery) {
   auto spec = make_spec(*vm, is_restoring);
   if (!spec) co_return std::unexpected(spec.error());
+  spec->is_recovery = is_recovery;
   auto lock = co_await blocking(
       context_.loop, [&locks = context_.locks, key = vm->record.machine_id, runtime = spec->runtime_dir]() -> Result<UniqueFd> {
         if (auto made = files::make_directory(runtime); !made) return std::unexpected(made.error());
@@ -199,15 +200,18 @@ Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring) {
       });
   if (!lock) co_return std::unexpected(lock.error());
   spec->inherited.push_back(std::move(*lock));
-  auto attached = co_await context_.network.attach(vm->record.id, vm->record.network);
-  if (!attached) co_return std::unexpected(attached.error());
-  spec->network.mode = attached->mode;
-  spec->network.tap = attached->tap;
-  vm->tap = attached->tap;
+  MachineDriver* driver = context_.driver(vm->record.driver);
+  if (!driver->has_own_network()) {
+    auto attached = co_await context_.network.attach(vm->record.id, vm->record.network);
+    if (!attached) co_return std::unexpected(attached.error());
+    spec->network.mode = attached->mode;
+    spec->network.tap = attached->tap;
+    vm->tap = attached->tap;
+  }
   context_.addresses.track(vm->record);
   crash_point("start.2_before_process");
   vm->early_exit.reset();
-  auto machine = co_await context_.driver(vm->record.driver)->start(std::move(*spec), observe(vm));
+  auto machine = co_await driver->start(std::move(*spec), observe(vm));
   if (!machine) {
     context_.addresses.untrack(vm->record);
     context_.network.detach(vm->record.id);
@@ -230,7 +234,7 @@ Task<void> PowerService::run_start(VmHandle vm, std::shared_ptr<OperationControl
     co_await start_failed(vm, control, options, Error{ErrorCode::kCancelled, "the start was cancelled"});
     co_return;
   }
-  const auto up = co_await bring_up(vm, is_restoring);
+  const auto up = co_await bring_up(vm, is_restoring, options.recovery);
   if (!up) {
     co_await start_failed(vm, control, options, up.error());
     co_return;
@@ -315,7 +319,8 @@ Task<void> PowerService::run_queued(QueueEntry entry) {
   }
   const auto control = vm->holder;
   const bool is_discarding = operation->record.parameters == "discard";
-  const StartOptions options{.queue = true, .discard_saved_state = is_discarding};
+  const StartOptions options{
+      .queue = true, .recovery = operation->record.parameters == "recovery", .discard_saved_state = is_discarding};
   {
     const auto lock = co_await vm->mutex.lock();
     const bool is_restoring = vm->record.status.state == VmState::kSuspended && !is_discarding;

@@ -66,6 +66,8 @@ Result<VmRecord> VmService::judge(const CreateVm& request) const {
   if (auto images = judge_images(request.boot, request.disk_image); !images) return std::unexpected(images.error());
   if (request.boot.kind == BootKind::kMacos && request.guest != Guest::kMacos)
     return fail(ErrorCode::kInvalidValue, "boot of kind macos is for macOS guests", "boot.kind");
+  if (request.restore_image && request.guest != Guest::kMacos)
+    return fail(ErrorCode::kInvalidValue, "a restore image makes a macOS guest", "restore_image");
   VmRecord vm;
   vm.disk_bytes = request.disk_bytes;
   if (request.disk_image) {
@@ -93,6 +95,7 @@ Result<VmRecord> VmService::judge(const CreateVm& request) const {
   vm.network = request.network;
   vm.mac_address = request.mac_address.value_or(MacAddress::from_random(context_.random()));
   vm.boot = request.boot;
+  if (vm.guest == Guest::kMacos && vm.boot.kind == BootKind::kNone) vm.boot.kind = BootKind::kMacos; // it has no other
   vm.labels = request.labels;
   vm.autostart = request.autostart;
   vm.autostart_priority = request.autostart_priority;
@@ -152,7 +155,9 @@ Task<Result<Accepted>> VmService::create(CreateVm request, Caller caller) {
   if (!context_.world.is_name_free(request.name)) co_return std::unexpected(name_in_use(request.name, context_.world));
   const NameReservation reservation(context_.world, request.name);
   record->machine_id = identity->key;
-  NewBundle bundle{*record, identity->data, std::nullopt};
+  auto plan = co_await plan_installation(request, *record);
+  if (!plan) co_return std::unexpected(plan.error());
+  NewBundle bundle{*record, identity->data, std::nullopt, hardware_model_of(*plan)};
   if (request.disk_image) bundle.disk_image = context_.paths.image(*request.disk_image);
   OperationRecord operation = operations_.make(OperationKind::kCreate, nullptr, caller);
   co_return co_await begin_new(
@@ -160,7 +165,7 @@ Task<Result<Accepted>> VmService::create(CreateVm request, Caller caller) {
       [bundle = std::move(bundle)](const std::filesystem::path& staging, const disk::CloneControl& control) {
         return build_bundle(staging, bundle, control);
       },
-      nullptr);
+      nullptr, std::move(*plan));
 }
 
 // The source of a clone as it is while it is copied: held, and on its way to a halt when it runs.
@@ -179,7 +184,7 @@ VmRecord VmService::busy_source(const VmEntry& source, OperationId operation, Tr
 
 // The caller keeps the name reserved until this returns.
 Task<Result<Accepted>> VmService::begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller,
-                                            Build build, VmHandle source) {
+                                            Build build, VmHandle source, std::shared_ptr<InstallPlan> plan) {
   const auto free = files::free_bytes(context_.paths.vms());
   if (!free) co_return std::unexpected(free.error());
   if (*free < kRoomForBundle)
@@ -234,7 +239,8 @@ Task<Result<Accepted>> VmService::begin_new(VmRecord record, MachineIdRecord ide
     co_return std::unexpected(begun.error());
   }
   crash_point("create.1_committed");
-  context_.tasks.spawn("create " + record.name, run_new(vm, *control, std::move(build), source, of_source));
+  context_.tasks.spawn("create " + record.name, plan ? run_install(vm, *control, std::move(build), plan)
+                                                     : run_new(vm, *control, std::move(build), source, of_source));
   co_return Accepted{true, id};
 }
 
@@ -278,95 +284,16 @@ Task<void> VmService::run_new(VmHandle vm, std::shared_ptr<OperationControl> con
     co_await operations_.end(vm, control, id.to_string(), StateChange{VmState::kStopped, "created", {}, {}});
     co_return;
   }
-  // Nothing of it stays: the bundle, the record, an identity that nobody else carries.
-  (void)co_await blocking(context_.loop, [bundle = context_.paths.bundle(id)] { return files::remove_all(bundle); });
+  co_await undo_new(vm, control, built.error());
+}
+
+// Nothing of it stays: the bundle, the record, an identity that nobody else carries.
+Task<void> VmService::undo_new(VmHandle vm, std::shared_ptr<OperationControl> control, Error error) {
+  (void)co_await blocking(context_.loop, [bundle = context_.paths.bundle(vm->record.id)] { return files::remove_all(bundle); });
   crash_point("create.5_rolling_back");
   const auto lock = co_await vm->mutex.lock();
-  co_await operations_.end_alone(control->id, std::unexpected(built.error()), removal_of(vm->record));
+  co_await operations_.end_alone(control->id, std::unexpected(std::move(error)), removal_of(vm->record));
   operations_.let_go(*vm, *control);
-}
-
-// What is deleted together with a VM, and the events that tell it.
-Transaction VmService::removal_of(const VmRecord& vm) const {
-  Transaction transaction;
-  transaction.writes.emplace_back(DeleteVm{vm.id});
-  transaction.events.push_back(vm_event(context_.ledger, "vm.deleted", vm));
-  for (const SnapshotRecord* snapshot : context_.world.snapshots_of(vm.id)) {
-    transaction.writes.emplace_back(DeleteSnapshot{snapshot->id});
-    transaction.events.push_back(context_.ledger.event("snapshot.deleted", snapshot->id.to_string(), snapshot->name));
-  }
-  const auto identity = context_.world.machine_ids.find(vm.machine_id);
-  const auto carriers = context_.world.carriers(vm.machine_id);
-  const bool is_last = std::ranges::none_of(carriers, [&](const VmHandle& other) { return other->record.id != vm.id; }) &&
-                       std::ranges::none_of(context_.world.nascent, [&](const auto& entry) {
-                         return entry.first != vm.id && entry.second->record.machine_id == vm.machine_id;
-                       });
-  if (identity != context_.world.machine_ids.end() && !identity->second.is_kept && is_last) {
-    transaction.writes.emplace_back(DeleteMachineId{vm.machine_id});
-    transaction.events.push_back(context_.ledger.event("machine_id.deleted", vm.machine_id.to_string()));
-  }
-  return transaction;
-}
-
-Task<Result<Accepted>> VmService::remove(VmHandle vm, Caller caller) {
-  const VmState state = vm->record.status.state;
-  if (transition(state, VmAction::kDelete).kind == Transition::Kind::kIllegal)
-    co_return std::unexpected(state_conflict(state, VmAction::kDelete, vm->record.id.to_string()));
-  OperationRecord operation = operations_.make(OperationKind::kDelete, vm.get(), caller);
-  const OperationId id = operation.id;
-  const auto control = operations_.hold(*vm, operation);
-  if (!control) co_return std::unexpected(control.error());
-  if (auto begun =
-          co_await operations_.begin(vm, *control, std::move(operation), VmAction::kDelete, std::nullopt, std::move(caller));
-      !begun)
-    co_return std::unexpected(begun.error());
-  crash_point("delete.1_committed");
-  context_.tasks.spawn("delete " + vm->record.name, run_remove(vm, *control));
-  co_return Accepted{true, id};
-}
-
-Task<void> VmService::run_remove(VmHandle vm, std::shared_ptr<OperationControl> control) {
-  co_await finish_remove(vm, control->id);
-  operations_.let_go(*vm, *control);
-}
-
-// Out of sight by one rename, then the record, then the bytes. Every step may be done again after a crash.
-Task<void> VmService::finish_remove(VmHandle vm, OperationId operation) {
-  const VmId id = vm->record.id;
-  const auto trash = context_.paths.staging() / ("deleted-" + id.to_string());
-  const auto moved = co_await blocking(
-      context_.loop, [bundle = context_.paths.bundle(id), trash, runtime = context_.paths.runtime(id)]() -> Result<void> {
-        std::error_code error;
-        if (std::filesystem::exists(std::filesystem::symlink_status(bundle, error)))
-          if (auto renamed = files::rename(bundle, trash); !renamed) return renamed;
-        crash_point("delete.2_renamed");
-        return files::remove_all(runtime);
-      });
-  {
-    const auto lock = co_await vm->mutex.lock();
-    if (!moved) {
-      VmRecord record = vm->record;
-      ++record.revision;
-      record.status.operation.reset();
-      Transaction transaction;
-      transaction.writes.emplace_back(std::move(record));
-      co_await operations_.end_alone(operation, std::unexpected(moved.error()), std::move(transaction));
-      co_return;
-    }
-    co_await operations_.end_alone(operation, id.to_string(), removal_of(vm->record));
-  }
-  crash_point("delete.3_forgotten");
-  (void)co_await blocking(context_.loop, [trash] { return files::remove_all(trash); });
-}
-
-// After a crash in the middle of create, clone or import: what there is of it goes away.
-Task<void> VmService::roll_back_create(VmHandle vm, OperationId operation) {
-  const VmId id = vm->record.id;
-  (void)co_await blocking(context_.loop, [bundle = context_.paths.bundle(id)] { return files::remove_all(bundle); });
-  const auto lock = co_await vm->mutex.lock();
-  co_await operations_.end_alone(operation,
-                                 fail(ErrorCode::kInterrupted, "the daemon ended while " + vm->record.name + " was being made"),
-                                 removal_of(vm->record));
 }
 
 Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<std::uint64_t> revision, Caller caller) {

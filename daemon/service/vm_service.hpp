@@ -19,6 +19,7 @@ struct CreateVm {
   std::uint64_t memory_bytes = 0;
   std::uint64_t disk_bytes = 0;
   std::optional<std::string> disk_image;
+  std::optional<std::string> restore_image; // macOS guests are installed from it
   BootSpec boot;
   std::optional<DisplaySpec> display;
   NetworkMode network = NetworkMode::kNat;
@@ -81,8 +82,17 @@ private:
   Result<void> judge_images(const BootSpec& boot, const std::optional<std::string>& disk_image) const;
   // Intent, work on the pool, rename, end: what create, clone and import share. `build` fills the staging directory.
   using Build = std::function<Result<void>(const std::filesystem::path& staging, const disk::CloneControl& control)>;
+  // What an installation needs, found out before anything is written. Holds a berth for its life.
+  struct InstallPlan;
+  static Bytes hardware_model_of(const std::shared_ptr<InstallPlan>& plan);
+  Task<Result<std::shared_ptr<InstallPlan>>> plan_installation(const CreateVm& request, VmRecord& record);
   Task<Result<Accepted>> begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller,
-                                   Build build, VmHandle source);
+                                   Build build, VmHandle source, std::shared_ptr<InstallPlan> plan = nullptr);
+  Task<void> run_install(VmHandle vm, std::shared_ptr<OperationControl> control, Build build, std::shared_ptr<InstallPlan> plan);
+  Task<Result<void>> install(VmHandle vm, std::shared_ptr<OperationControl> control, Build build,
+                             std::shared_ptr<InstallPlan> plan);
+  Task<void> end_installer(VmHandle vm);
+  Task<void> undo_new(VmHandle vm, std::shared_ptr<OperationControl> control, Error error);
   VmRecord busy_source(const VmEntry& source, OperationId operation, Transaction& transaction) const;
   Task<void> run_new(VmHandle vm, std::shared_ptr<OperationControl> control, Build build, VmHandle source,
                      std::shared_ptr<OperationControl> of_source);

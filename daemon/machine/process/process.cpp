@@ -35,7 +35,7 @@ Result<Pipe> make_pipe() {
 
 // All that the child needs, made before fork: it must not allocate.
 struct Child {
-  std::vector<char*> arguments;
+  std::vector<char*> arguments, environment;
   std::vector<int> open; // sorted, no doubles
   std::vector<int> kept;
   int gate = -1, error = -1, null = -1, output = -1;
@@ -69,9 +69,7 @@ void close_gaps(const std::vector<int>& open) {
   }
   if (go != 'g') ::_exit(127);
   for (const int fd : child.kept) ::fcntl(fd, F_SETFD, 0);
-  static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
-  char* environment[] = {path, locale, nullptr};
-  ::execve(child.arguments[0], child.arguments.data(), environment);
+  ::execve(child.arguments[0], child.arguments.data(), child.environment.data());
   const int error = errno;
   [[maybe_unused]] const auto written = ::write(child.error, &error, sizeof error);
   ::_exit(127);
@@ -109,6 +107,10 @@ Result<ProcessHandle> spawn_process(const SpawnRequest& request) {
   Child child;
   for (const std::string& each : request.arguments) child.arguments.push_back(const_cast<char*>(each.c_str()));
   child.arguments.push_back(nullptr);
+  static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
+  child.environment = {path, locale};
+  for (const std::string& each : request.environment) child.environment.push_back(const_cast<char*>(each.c_str()));
+  child.environment.push_back(nullptr);
   child.kept = request.kept;
   child.gate = gate->reader.get();
   child.error = error->writer.get();

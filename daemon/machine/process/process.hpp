@@ -25,6 +25,7 @@ struct SpawnRequest {
   int output = -1;                    // stdout and stderr
   // Called with the child's identity before it executes anything; an error stops it there.
   std::function<Result<void>(const ProcessIdentity&)> record;
+  std::vector<std::string> environment; // NAME=VALUE, besides PATH and LC_ALL
 };
 
 // The child waits behind a gate until `record` has succeeded. If this daemon dies first, the child sees it and ends.

@@ -69,7 +69,7 @@ Result<void> QemuDriver::validate(const VmRecord& vm) const {
   return {};
 }
 
-Result<std::shared_ptr<QemuSession>> QemuDriver::make_session(const MachineSpec& spec, QemuLaunch& launch) {
+Result<std::shared_ptr<QemuSession>> QemuDriver::make_session(const MachineSpec& spec, Launch& launch) {
   auto console = std::make_shared<SerialConsole>(loop_, ConsoleLog{spec.runtime_dir}, options_.console_log_cap,
                                                  std::move(launch.recent_output), std::move(launch.console));
   if (auto started = console->start(*files_); !started) return std::unexpected(started.error());
@@ -77,7 +77,7 @@ Result<std::shared_ptr<QemuSession>> QemuDriver::make_session(const MachineSpec&
   auto session =
       std::make_shared<QemuSession>(loop_, options_.deadlines, std::move(facts), std::move(launch.process), std::move(console));
   launch.is_ours_to_end = false;
-  session->attach(std::move(launch.qmp));
+  session->attach(std::move(launch.control));
   return session;
 }
 

@@ -43,7 +43,7 @@ private:
     Signal done;
   };
 
-  Result<std::shared_ptr<QemuSession>> make_session(const MachineSpec& spec, QemuLaunch& launch);
+  Result<std::shared_ptr<QemuSession>> make_session(const MachineSpec& spec, Launch& launch);
   Task<Result<void>> come_up(std::shared_ptr<QemuSession> session, int restore_fd);
 
   EventLoop& loop_;

@@ -15,8 +15,7 @@ namespace berth {
 
 namespace {
 
-constexpr auto kQmpSocket = "qmp.sock", kConsoleSocket = "console.sock";
-constexpr int kEndLimit = 10'000; // milliseconds from SIGKILL to the end
+constexpr auto kQmpSocket = "qmp.sock";
 
 std::unexpected<Error> failed(ErrorCode code, std::string_view what, const std::filesystem::path& path) {
   return fail(code, "cannot " + std::string{what} + " " + path.string() + ": " + std::strerror(errno));
@@ -53,7 +52,7 @@ Result<ChildFiles> open_child_files(const MachineSpec& spec) {
   if (!qmp) return std::unexpected(qmp.error());
   auto console = listen_unix(spec.runtime_dir, kConsoleSocket);
   if (!console) return std::unexpected(console.error());
-  auto log = open_file(spec.runtime_dir / "qemu.log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+  auto log = open_output(spec.runtime_dir / "qemu.log");
   if (!log) return std::unexpected(log.error());
   files = {std::move(*qmp), std::move(*console), std::move(*log), {}};
   if (spec.restore_from) {
@@ -64,48 +63,21 @@ Result<ChildFiles> open_child_files(const MachineSpec& spec) {
   return files;
 }
 
-Result<void> connect_both(QemuLaunch& launch, const std::filesystem::path& directory) {
-  auto qmp = connect_unix(directory, kQmpSocket);
-  if (!qmp) return std::unexpected(qmp.error());
-  auto console = connect_unix(directory, kConsoleSocket);
-  if (!console) return std::unexpected(console.error());
-  launch.qmp = std::move(*qmp);
-  launch.console = std::move(*console);
-  return {};
-}
-
-// The log's cap is kept here too: while no daemon lives, QEMU goes on writing.
-Result<Console::Chunk> open_console_log(const MachineSpec& spec, std::uint64_t cap) {
-  const ConsoleLog log{spec.runtime_dir};
-  if (auto made = log.create(); !made) return std::unexpected(made.error());
-  if (auto trimmed = log.trim(cap); !trimmed) return std::unexpected(trimmed.error());
-  return log.tail(64 << 10);
-}
-
 } // namespace
 
-QemuLaunch::QemuLaunch(QemuLaunch&& other) noexcept
-    : process(std::move(other.process)), qmp(std::move(other.qmp)), console(std::move(other.console)),
-      recent_output(std::move(other.recent_output)), accelerator(std::move(other.accelerator)), restore_fd(other.restore_fd),
-      is_ours_to_end(std::exchange(other.is_ours_to_end, false)) {}
-
-QemuLaunch::~QemuLaunch() {
-  if (is_ours_to_end) kill_and_wait(process.pidfd, kEndLimit);
-}
-
-Result<QemuLaunch> launch_qemu(const MachineSpec& spec, const QemuHost& host, const std::filesystem::path& firmware_variables,
-                               std::uint64_t console_cap) {
+Result<Launch> launch_qemu(const MachineSpec& spec, const QemuHost& host, const std::filesystem::path& firmware_variables,
+                           std::uint64_t console_cap) {
   remove_records(spec.runtime_dir);
   if (auto made = make_nvram(spec, firmware_variables); !made) return std::unexpected(made.error());
-  QemuLaunch launch;
-  auto recent = open_console_log(spec, console_cap);
+  Launch launch;
+  auto recent = open_console_log(spec.runtime_dir, console_cap);
   if (!recent) return std::unexpected(recent.error());
   launch.recent_output = std::move(*recent);
   launch.accelerator = host.accelerator;
   auto files = open_child_files(spec);
   if (!files) return std::unexpected(files.error());
   // Connected before the process lives: the connections wait in the backlog of sockets that it inherits.
-  if (auto connected = connect_both(launch, spec.runtime_dir); !connected) return std::unexpected(connected.error());
+  if (auto connected = connect_both(launch, spec.runtime_dir, kQmpSocket); !connected) return std::unexpected(connected.error());
 
   SpawnRequest request;
   request.arguments = qemu_arguments(spec, host, {files->qmp.get(), files->console.get()});
@@ -126,23 +98,17 @@ Result<QemuLaunch> launch_qemu(const MachineSpec& spec, const QemuHost& host, co
   return launch;
 }
 
-Result<QemuLaunch> reopen_qemu(const MachineSpec& spec, std::uint64_t console_cap) {
-  const auto record = read_run_record(spec.runtime_dir);
-  if (!record) return std::unexpected(record.error());
-  auto process = reopen_process(record->process);
+Result<Launch> reopen_qemu(const MachineSpec& spec, std::uint64_t console_cap) {
+  auto process = reopen_recorded(spec.runtime_dir, spec.machine_id.hardware_uuid());
   if (!process) return std::unexpected(process.error());
-  // The record is of another identity, or a child was caught between fork and exec and ends by itself: not this VM.
-  if (record->uuid != spec.machine_id.hardware_uuid() || !command_line_contains(process->identity, record->uuid.to_string()))
-    return fail(ErrorCode::kMachineFailed,
-                "process " + std::to_string(record->process.pid) + " is recorded for this machine, but is not its guest");
-  QemuLaunch launch;
+  Launch launch;
   launch.process = std::move(*process);
-  launch.accelerator = command_line_contains(record->process, "accel=kvm") ? "kvm" : "tcg";
-  auto recent = open_console_log(spec, console_cap);
+  launch.accelerator = command_line_contains(launch.process.identity, "accel=kvm") ? "kvm" : "tcg";
+  auto recent = open_console_log(spec.runtime_dir, console_cap);
   if (!recent) return std::unexpected(recent.error());
   launch.recent_output = std::move(*recent);
   // A process that lives and does not listen is silent: the launch comes back without connections.
-  if (!connect_both(launch, spec.runtime_dir)) launch.qmp.reset();
+  if (!connect_both(launch, spec.runtime_dir, kQmpSocket)) launch.control.reset();
   return launch;
 }
 
