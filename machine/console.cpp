@@ -13,12 +13,12 @@
 
 namespace berth::vz {
 
-Result<std::unique_ptr<Console>> Console::create(Loop& loop, const std::filesystem::path& runtime_dir) {
+Result<std::unique_ptr<Console>> Console::create(Loop& loop, const std::filesystem::path& runtime_dir, int inherited) {
   const std::filesystem::path file = runtime_dir / protocol::kConsoleLogFile;
   UniqueFd log{::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!log) return fail(ErrorCode::kStorageFailed, "cannot open " + file.string() + ": " + std::strerror(errno));
   const std::filesystem::path socket = runtime_dir / protocol::kConsoleSocketFile;
-  auto listener = listen_at(socket);
+  auto listener = listen_at(socket, inherited);
   if (!listener) return std::unexpected(listener.error());
   auto in = make_pipe();
   if (!in) return std::unexpected(in.error());

@@ -18,7 +18,7 @@ public:
   static constexpr std::size_t kMaxInput = 64 << 10; // waiting for the guest; then the client waits
 
   // Makes the log (0600, opened to append: berthd punches holes in its beginning) and the socket.
-  static Result<std::unique_ptr<Console>> create(Loop& loop, const std::filesystem::path& runtime_dir);
+  static Result<std::unique_ptr<Console>> create(Loop& loop, const std::filesystem::path& runtime_dir, int inherited = -1);
   ~Console();
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;

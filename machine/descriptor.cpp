@@ -60,6 +60,18 @@ Result<UniqueFd> listen_at(const std::filesystem::path& path) {
   return listener;
 }
 
+Result<UniqueFd> listen_at(const std::filesystem::path& path, int inherited) {
+  if (inherited < 0) return listen_at(path);
+  int is_listening = 0;
+  socklen_t size = sizeof is_listening;
+  if (::getsockopt(inherited, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 || is_listening == 0)
+    return fail(ErrorCode::kInvalidValue, "descriptor " + std::to_string(inherited) + " is not a listening socket");
+  UniqueFd listener{inherited};
+  ::fcntl(inherited, F_SETFD, FD_CLOEXEC);
+  if (auto set = set_nonblocking(inherited); !set) return std::unexpected(set.error());
+  return listener;
+}
+
 std::optional<UniqueFd> accept_own(int listener) {
   for (;;) {
     UniqueFd client{::accept(listener, nullptr, nullptr)};

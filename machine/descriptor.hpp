@@ -19,6 +19,9 @@ Result<void> set_nonblocking(int fd);
 // A listening stream socket at `path`, mode 0600 from its first moment. One that lies there already is a dead process's
 // and is removed: berthd starts one process in a runtime directory.
 Result<UniqueFd> listen_at(const std::filesystem::path& path);
+// The same as it comes: `inherited`, a socket that listens at `path` already, or a new one when it is -1. berthd binds both
+// sockets before the process lives, so that it can connect without waiting.
+Result<UniqueFd> listen_at(const std::filesystem::path& path, int inherited);
 // The next client that is this user's own process, non-blocking; nullopt when none waits. Others are closed at once.
 std::optional<UniqueFd> accept_own(int listener);
 

@@ -23,7 +23,7 @@ using namespace berth::vz;
 constexpr int kUsageError = 2;
 
 int usage() {
-  std::fputs("usage: berth-machine run RUNTIME_DIR [--first-command SECONDS]\n"
+  std::fputs("usage: berth-machine run RUNTIME_DIR [--first-command SECONDS] [--listener FD] [--console-listener FD]\n"
              "       berth-machine host\n"
              "       berth-machine image FILE\n"
              "       berth-machine latest\n"
@@ -66,18 +66,28 @@ std::filesystem::path absolute(const std::string& name) {
   return error ? std::filesystem::path{name} : path;
 }
 
+std::optional<unsigned> number_of(const std::string& text, unsigned largest) {
+  unsigned value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc{} && stop == end && value <= largest ? std::optional{value} : std::nullopt;
+}
+
 int run(const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments[0].empty()) return usage();
+  if (arguments.size() % 2 == 0 || arguments[0].empty()) return usage();
   RunOptions options;
   options.runtime_dir = absolute(arguments[0]);
-  if (arguments.size() == 3 && arguments[1] == "--first-command") {
-    unsigned seconds = 0;
-    const char* end = arguments[2].data() + arguments[2].size();
-    const auto [stop, error] = std::from_chars(arguments[2].data(), end, seconds);
-    if (error != std::errc{} || stop != end || seconds > 86'400) return usage();
-    options.first_command = std::chrono::seconds{seconds};
-  } else if (arguments.size() != 1) {
-    return usage();
+  for (std::size_t i = 1; i < arguments.size(); i += 2) {
+    const auto value = number_of(arguments[i + 1], 86'400);
+    if (!value) return usage();
+    if (arguments[i] == "--first-command")
+      options.first_command = std::chrono::seconds{*value};
+    else if (arguments[i] == "--listener" && *value > 2)
+      options.listener = static_cast<int>(*value);
+    else if (arguments[i] == "--console-listener" && *value > 2)
+      options.console_listener = static_cast<int>(*value);
+    else
+      return usage();
   }
   return run_machine(options);
 }

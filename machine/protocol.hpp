@@ -3,7 +3,8 @@
 // berth-machine hosts one VM. berthd starts it as `berth-machine run RUNTIME_DIR`, in its own session, with the kernel
 // locks on the machine identifier as inherited descriptors that it keeps for its life. It reads RUNTIME_DIR/machine.json,
 // locks the bundle, builds the virtual machine's configuration, validates it, listens on RUNTIME_DIR/machine.sock and
-// waits for a command. It outlives berthd: a new connection takes the place of the old one.
+// waits for a command. Both of its sockets are made by berthd and inherited (--listener, --console-listener), so that
+// berthd can connect before the process lives. It outlives berthd: a new connection takes the place of the old one.
 //
 // JSON-RPC 2.0, one message a line, at most kMaxMessage bytes. Requests come from berthd, with "params" an object; unknown
 // members are refused. Commands run one after another; `hello`, `stop` and `cancel_install` are taken at any time.

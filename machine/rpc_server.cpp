@@ -20,8 +20,8 @@ RpcServer::~RpcServer() {
   ::unlink(path_.c_str());
 }
 
-Result<void> RpcServer::listen(const std::filesystem::path& path, Handlers handlers) {
-  auto listener = listen_at(path);
+Result<void> RpcServer::listen(const std::filesystem::path& path, Handlers handlers, int inherited) {
+  auto listener = listen_at(path, inherited);
   if (!listener) return std::unexpected(listener.error());
   path_ = path;
   handlers_ = std::move(handlers);

@@ -28,7 +28,7 @@ public:
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  Result<void> listen(const std::filesystem::path& path, Handlers handlers);
+  Result<void> listen(const std::filesystem::path& path, Handlers handlers, int inherited = -1);
 
   // To a client that is gone: nothing. Never blocks.
   void send(ClientId client, const std::string& line);

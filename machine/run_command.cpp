@@ -97,7 +97,7 @@ Outcome<void> make_parts(Parts& parts, const RunOptions& options) {
   parts.loop = std::move(*loop);
   VzMachine::Plan plan{*spec, -1, -1};
   if (spec->serial) {
-    auto console = Console::create(*parts.loop, options.runtime_dir);
+    auto console = Console::create(*parts.loop, options.runtime_dir, options.console_listener);
     if (!console) return std::unexpected(Failure{console.error()});
     parts.console = std::move(*console);
     plan.guest_reader = parts.console->guest_reader();
@@ -126,7 +126,8 @@ Outcome<void> make_parts(Parts& parts, const RunOptions& options) {
   const auto listening =
       parts.server->listen(options.runtime_dir / protocol::kSocketFile,
                            {.on_request = [&host](auto client, Request request) { host.on_request(client, std::move(request)); },
-                            .on_gone = [&host](auto client) { host.on_gone(client); }});
+                            .on_gone = [&host](auto client) { host.on_gone(client); }},
+                           options.listener);
   if (!listening) return std::unexpected(Failure{listening.error()});
   return {};
 }
