@@ -23,8 +23,7 @@ struct Row {
 };
 
 constexpr const char* kNotEntitled =
-    "berth-machine lacks the entitlement com.apple.security.virtualization: sign it with launchd/berth-machine.entitlements "
-    "or reinstall it";
+    "berth-machine lacks the entitlement com.apple.security.virtualization: sign it again with that entitlement, or reinstall it";
 constexpr const char* kBundleHeld = "another process holds the disk or the auxiliary storage: stop the program that runs it";
 constexpr const char* kTooNew = "the restore image is newer than this host can install: update macOS on the host";
 

@@ -121,13 +121,17 @@ void MachineHost::run(Command command) {
     has_begun_ = true;
     loop_.cancel(std::exchange(command_timer_, 0));
   }
+  const bool begins = is_beginning(command.request.method);
   current_ = std::move(command);
-  call(*current_);
+  if (!begins) return call();
+  // The bundle is ours, so a lock on its files is that of a dead process's helper, or of a foreign program. The first goes
+  // by itself; of the second the framework then complains.
+  lock_wait_.begin(machine_.locked_files, timing_.locks_before, [this](const auto&) { call(); });
 }
 
-// The callbacks come later than this returns, or at once: `command` is a reference to current_, so it is read first.
-void MachineHost::call(const Command& command) {
-  const Request request = command.request;
+// A callback may come before this returns and end the command, so its request is copied.
+void MachineHost::call() {
+  const Request request = current_->request;
   const auto done = answer_of(run_);
   switch (request.method) {
     case Method::kStart: return vm_->start(request.recovery, done);

@@ -35,6 +35,7 @@ struct HostedMachine {
 
 struct HostTiming {
   std::chrono::milliseconds first_command{60'000}; // without one the process ends
+  std::chrono::milliseconds locks_before{2'000};   // a start waits for what a killed process has left behind
   std::chrono::milliseconds locks_free{120'000};   // after the guest's end
   std::chrono::milliseconds foreign_locks{2'000};  // after a start that may have failed because of them
   std::chrono::milliseconds last_words{5'000};     // between a final state and the delegate's word for it
@@ -73,7 +74,7 @@ private:
   void take_next();
   void run(Command command);
   std::optional<Failure> refusal(Method method) const;
-  void call(const Command& command);
+  void call();
   VirtualMachine::Done answer_of(std::uint64_t run);
   void finish_command(Outcome<void> outcome);
   void on_installed(Outcome<void> outcome);

@@ -206,6 +206,7 @@ TEST(MachineHostEnd, FindsTheForeignLockBehindAVagueRefusal) {
   const UniqueFd lock{::open((hosted.directory / "Disk.img").c_str(), O_RDONLY | O_CLOEXEC)};
   ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
   const int start = hosted.send("start", {{"recovery", false}});
+  ASSERT_TRUE(test::pump(*hosted.loop, [&] { return hosted.vm->has("start"); })) << "it waits a little for the lock";
   hosted.vm->answer("start",
                     std::unexpected(Failure{"invalid_value", "The storage device attachment is invalid.", "VZErrorDomain", 2}));
   ASSERT_TRUE(hosted.ends());

@@ -226,6 +226,21 @@ TEST(Faults, DelayTheAnswerUntilTheLocksAreFree) {
   }
 }
 
+// The framework's helper outlives a process that was killed, and keeps its locks for a while.
+TEST(Faults, WaitForTheLocksOfAKilledProcess) {
+  SimulatedHost host;
+  host.fault("late_lock_release", "400");
+  const Json spec = host.linux_guest("one");
+  MachineProcess killed{host, spec};
+  ASSERT_TRUE(killed.connect());
+  ASSERT_EQ(killed.code_of("start", kCold), "");
+  killed.kill(SIGKILL);
+  killed.wait();
+  MachineProcess machine{host, spec};
+  ASSERT_TRUE(machine.connect());
+  EXPECT_EQ(machine.code_of("start", kCold), "");
+}
+
 // A stop handler that never comes: berthd's SIGKILL is the bound, and it leaves nothing behind.
 TEST(Faults, LeaveAHangingStopToTheKill) {
   SimulatedHost host;
