@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "machine/descriptor.hpp"
 #include "machine/protocol.hpp"
 #include "tests/machine/parts/loop_harness.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -63,6 +64,25 @@ TEST(RpcServer, TakesTheNameOfADeadSocketButOfNothingElse) {
   RpcServer third{*loop};
   EXPECT_FALSE(third.listen(directory / "file", {}));
   EXPECT_FALSE(third.listen(directory / std::string(200, 'x'), {})) << "longer than a socket's name may be";
+}
+
+// berthd binds the socket before the process lives, and may have connected and spoken by then.
+TEST(RpcServer, TakesASocketThatListensAlready) {
+  berth::test::TempDir directory;
+  const auto loop = test::make_loop();
+  const auto path = directory / "machine.sock";
+  auto bound = listen_at(path);
+  ASSERT_TRUE(bound);
+  LocalClient early{path};
+  ASSERT_TRUE(early.send(*loop, std::string{kHello} + "\n"));
+  int requests = 0;
+  RpcServer server{*loop};
+  ASSERT_TRUE(server.listen(path, {[&](auto, Request) { ++requests; }, nullptr}, bound->release()));
+  EXPECT_TRUE(test::pump(*loop, [&] { return requests == 1; }));
+  auto pipe = make_pipe();
+  ASSERT_TRUE(pipe);
+  RpcServer other{*loop};
+  EXPECT_FALSE(other.listen(path, {}, pipe->reader.get())) << "a pipe does not listen";
 }
 
 TEST(RpcServer, SplitsLinesHoweverTheyCome) {
