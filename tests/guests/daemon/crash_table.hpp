@@ -107,4 +107,9 @@ inline std::vector<CrashCase> crash_table() {
   };
 }
 
+// The steps of an installation, which needs the simulated Mac: macos_fault_test dies at each.
+inline std::vector<std::string> install_points() {
+  return {"create.1_committed", "install.1_before_staging", "install.2_prepared", "install.3_installed", "install.4_renamed"};
+}
+
 } // namespace berth::test

@@ -120,12 +120,12 @@ std::vector<pid_t> processes_of(const std::filesystem::path& folder, const std::
 }
 
 void end_processes_of(const std::filesystem::path& folder) {
-  for (const char* program : {"qemu-system-", "dnsmasq"})
+  for (const char* program : {"qemu-system-", "dnsmasq", "berth-machine"})
     for (const pid_t pid : processes_of(folder, program)) ::kill(pid, SIGKILL);
   EXPECT_TRUE(eventually([&] {
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
-    return processes_of(folder, "qemu-system-").empty();
+    return processes_of(folder, "qemu-system-").empty() && processes_of(folder, "berth-machine").empty();
   }));
 }
 
