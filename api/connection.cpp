@@ -141,7 +141,7 @@ Task<void> Connection::run() {
     Response response;
     if (refusal)
       response = std::move(*refusal);
-    else if (route_->info.kind == RouteKind::kSync)
+    else if (route_->info.kind == RouteKind::kSync && (!route_->with_query || request_.query.empty()))
       response = call(std::get<SyncHandler>(route_->handler));
     else
       response = co_await call_async(*route_);
@@ -244,7 +244,8 @@ Task<Response> Connection::call_async(const Route& route) {
   const std::string request_id = request_.request_id;
   Response response;
   try {
-    response = co_await std::get<AsyncHandler>(route.handler)(std::move(request_));
+    const AsyncHandler& handler = route.with_query ? route.with_query : std::get<AsyncHandler>(route.handler);
+    response = co_await handler(std::move(request_));
   } catch (const std::exception& error) {
     core_.options.warn(std::string{"a handler threw: "} + error.what());
     response = problem(Error{ErrorCode::kInternal, "the request met a bug of the server"}, request_id);

@@ -95,6 +95,10 @@ void Router::add(Method method, std::string pattern, Access access, SyncHandler 
   insert({{method, std::move(pattern), access, RouteKind::kSync}, nullptr, std::move(handler), {}});
 }
 
+void Router::add_with_query(Method method, std::string pattern, Access access, SyncHandler plain, AsyncHandler with_query) {
+  insert({{method, std::move(pattern), access, RouteKind::kSync}, nullptr, std::move(plain), {}, std::move(with_query)});
+}
+
 void Router::add_async(Method method, std::string pattern, Access access, AsyncHandler handler) {
   insert({{method, std::move(pattern), access, RouteKind::kAsync}, nullptr, std::move(handler), {}});
 }

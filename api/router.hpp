@@ -45,6 +45,7 @@ struct Route {
   StreamCheck check;
   std::variant<SyncHandler, AsyncHandler, StreamHandler, WebSocketHandler> handler;
   std::vector<std::string> parameter_names;
+  AsyncHandler with_query; // of a kSync route, may be empty
 };
 
 class Router {
@@ -57,6 +58,8 @@ public:
   // Patterns: segments of text or {name}; text goes before {name} where both fit, so "/v1/vms/import" may stand
   // beside "/v1/vms/{vm}". Adding one method and pattern twice is a bug and asserts.
   void add(Method method, std::string pattern, Access access, SyncHandler handler);
+  // A plain answer at once, and one that takes its time when the request has a query.
+  void add_with_query(Method method, std::string pattern, Access access, SyncHandler plain, AsyncHandler with_query);
   void add_async(Method method, std::string pattern, Access access, AsyncHandler handler);
   // GET, answered by text/event-stream.
   void add_stream(std::string pattern, Access access, StreamCheck check, StreamHandler handler);

@@ -191,6 +191,26 @@ Response get_vm(Api& api, const Request& request) {
   return Response::from(vm_document(**vm));
 }
 
+// The VM, and what was found in its bundle. Reads files: not a plain look.
+Task<Response> check_vm(Api& api, Request request) {
+  if (auto known = request.check_query({"check"}); !known) co_return refuse(known.error(), request);
+  if (request.query_value("check") != "identity")
+    co_return refuse(Error{ErrorCode::kInvalidValue, "the query parameter check knows only identity", "check"}, request);
+  const auto vm = find_vm(api, request);
+  if (!vm) co_return refuse(vm.error(), request);
+  const auto report = co_await api.harbour.vms().examine(*vm);
+  if (!report) co_return refuse(report.error(), request);
+  JsonWriter json;
+  json.begin_object().field("intact", report->is_intact());
+  json.field("machine_identifier", to_string(report->machine_identifier));
+  json.field("hardware_model", to_string(report->hardware_model));
+  json.field("auxiliary_storage", to_string(report->auxiliary_storage)).end_object();
+  std::string body{vm_document(**vm)->body()};
+  body.pop_back();
+  body += ",\"identity_check\":" + json.text() + "}";
+  co_return Response::json(200, std::move(body)).with("ETag", revision_etag((*vm)->record.revision));
+}
+
 Finished made(Api& api) {
   return [&api](const OperationRecord& operation) { return vm_made(api, operation.vm ? *operation.vm : VmId{}); };
 }
@@ -311,7 +331,9 @@ void add_vm_routes(Router& router, Api& api) {
                    [&api](Request request) { return create_vm(api, std::move(request)); });
   router.add_async(Method::kPost, "/v1/vms/import", Access::kOperator,
                    [&api](Request request) { return import_vm(api, std::move(request)); });
-  router.add(Method::kGet, "/v1/vms/{vm}", Access::kReader, [&api](const Request& request) { return get_vm(api, request); });
+  router.add_with_query(
+      Method::kGet, "/v1/vms/{vm}", Access::kReader, [&api](const Request& request) { return get_vm(api, request); },
+      [&api](Request request) { return check_vm(api, std::move(request)); });
   router.add_async(Method::kPatch, "/v1/vms/{vm}", Access::kOperator,
                    [&api](Request request) { return patch_vm(api, std::move(request)); });
   router.add_async(Method::kDelete, "/v1/vms/{vm}", Access::kOperator,

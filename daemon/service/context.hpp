@@ -34,6 +34,9 @@ struct StatePaths {
   std::filesystem::path run() const { return root / "run"; }
   std::filesystem::path bundle(const VmId& vm) const { return vms() / (vm.to_string() + ".bundle"); }
   std::filesystem::path runtime(const VmId& vm) const { return run() / vm.to_string(); }
+  // Second copies of what a macOS guest cannot be without.
+  std::filesystem::path backups() const { return root / "backups"; }
+  std::filesystem::path backup(const VmId& vm) const { return backups() / vm.to_string(); }
   std::filesystem::path image(const std::string& id) const { return images() / id; }
 };
 

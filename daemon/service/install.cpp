@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/identity.hpp"
 #include "daemon/machine/installer.hpp"
 #include "daemon/runtime/crash_point.hpp"
 #include "daemon/service/vm_service.hpp"
@@ -77,11 +78,13 @@ Task<void> VmService::run_install(VmHandle vm, std::shared_ptr<OperationControl>
   if (installed) {
     co_await operations_.end(vm, control, vm->record.id.to_string(), StateChange{VmState::kStopped, "installed", {}, {}});
   } else {
-    (void)co_await blocking(context_.loop, [staging = context_.paths.staging() / vm->record.id.to_string(),
-                                            runtime = context_.paths.runtime(vm->record.id)] {
-      (void)files::remove_all(runtime);
-      return files::remove_all(staging);
-    });
+    (void)co_await blocking(context_.loop,
+                            [staging = context_.paths.staging() / vm->record.id.to_string(),
+                             runtime = context_.paths.runtime(vm->record.id), backup = context_.paths.backup(vm->record.id)] {
+                              (void)files::remove_all(backup);
+                              (void)files::remove_all(runtime);
+                              return files::remove_all(staging);
+                            });
     co_await undo_new(vm, control, installed.error());
   }
   plan.reset(); // the berth
@@ -131,11 +134,14 @@ Task<Result<void>> VmService::install(VmHandle vm, std::shared_ptr<OperationCont
   if (auto done = co_await plan->installer->install(std::move(spec), plan->image, std::move(watch)); !done)
     co_return std::unexpected(done.error());
   crash_point("install.3_installed");
-  auto renamed = co_await blocking(context_.loop, [staging, bundle = context_.paths.bundle(record.id)] {
-    auto moved = files::rename(staging, bundle);
-    crash_point("install.4_renamed");
-    return moved;
-  });
+  auto renamed = co_await blocking(
+      context_.loop,
+      [staging, bundle = context_.paths.bundle(record.id), backup = context_.paths.backup(record.id)]() -> Result<void> {
+        if (auto kept = back_up_identity(BundlePaths{staging}, backup); !kept) return kept;
+        auto moved = files::rename(staging, bundle);
+        crash_point("install.4_renamed");
+        return moved;
+      });
   co_return renamed;
 }
 

@@ -1,6 +1,6 @@
 // What a machine tells by itself: its end, silence, a halt that nobody asked for; and guests found after a restart.
-#include "daemon/bundle/bundle.hpp"
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/identity.hpp"
 #include "daemon/service/power_service.hpp"
 
 namespace berth {
@@ -57,6 +57,14 @@ Task<void> PowerService::handle_exit(VmHandle vm, MachineExit exit) {
   context_.network.detach(vm->record.id);
   vm->tap.clear();
   vm->addresses.clear(); // what a stopped machine had is nobody's answer
+  // Before anybody can start it again: a guest that runs writes in its auxiliary storage.
+  if (exit.reason == ExitReason::kGuestShutdown && vm->record.guest == Guest::kMacos) {
+    const auto kept = co_await blocking(
+        context_.loop, [paths = BundlePaths{context_.paths.bundle(vm->record.id)},
+                        backup = context_.paths.backup(vm->record.id)] { return back_up_identity(paths, backup); });
+    if (!kept)
+      context_.log(LogLevel::kWarning, "no second copy of the identity of " + vm->record.name + ": " + kept.error().detail);
+  }
   {
     const auto lock = co_await vm->mutex.lock();
     if (!vm->is_gone && is_active(vm->record.status.state)) {

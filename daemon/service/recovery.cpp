@@ -75,6 +75,10 @@ std::vector<std::filesystem::path> Harbour::set_aside() {
     const auto id = Uuid::parse(name);
     return !id || world_.vms.contains(VmId{*id});
   });
+  keep_only(paths.backups(), [&](const std::string& name) {
+    const auto id = Uuid::parse(name);
+    return id && world_.vms.contains(VmId{*id});
+  });
   // A snapshot without a record belongs to an operation that has not ended.
   for (const auto& [id, vm] : world_.vms) {
     if (!vm->record.status.operation) continue;

@@ -77,18 +77,22 @@ Task<void> VmService::finish_remove(VmHandle vm, OperationId operation) {
     co_await operations_.end_alone(operation, id.to_string(), removal_of(vm->record));
   }
   crash_point("delete.3_forgotten");
-  (void)co_await blocking(context_.loop, [trash] { return files::remove_all(trash); });
+  (void)co_await blocking(context_.loop, [trash, backup = context_.paths.backup(id)] {
+    (void)files::remove_all(backup);
+    return files::remove_all(trash);
+  });
 }
 
 // After a crash in the middle of create, clone or import: what there is of it goes away.
 Task<void> VmService::roll_back_create(VmHandle vm, OperationId operation) {
   const VmId id = vm->record.id;
   co_await end_installer(vm);
-  (void)co_await blocking(context_.loop,
-                          [bundle = context_.paths.bundle(id), staging = context_.paths.staging() / id.to_string()] {
-                            (void)files::remove_all(staging);
-                            return files::remove_all(bundle);
-                          });
+  (void)co_await blocking(context_.loop, [bundle = context_.paths.bundle(id), staging = context_.paths.staging() / id.to_string(),
+                                          backup = context_.paths.backup(id)] {
+    (void)files::remove_all(staging);
+    (void)files::remove_all(backup);
+    return files::remove_all(bundle);
+  });
   const auto lock = co_await vm->mutex.lock();
   co_await operations_.end_alone(operation,
                                  fail(ErrorCode::kInterrupted, "the daemon ended while " + vm->record.name + " was being made"),

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "daemon/bundle/bundle.hpp"
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/identity.hpp"
 #include "daemon/runtime/crash_point.hpp"
 #include "daemon/service/power_service.hpp"
 
@@ -40,24 +40,20 @@ Task<Result<void>> PowerService::check_bundle(VmHandle vm) {
     co_return fail(ErrorCode::kMachineIdAltered, "the ledger has no machine identifier " + vm->record.machine_id.to_string(),
                    vm->record.id.to_string());
   struct Found {
-    IdentityState identity;
+    IdentityReport identity;
     std::optional<std::string> damage;
   };
-  const auto found = co_await blocking(
-      context_.loop, [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, data = ledger->second.data,
-                      record = vm->record] { return Found{check_identity(paths, data), find_damage(paths, record)}; });
+  const auto found =
+      co_await blocking(context_.loop, [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, record = vm->record,
+                                        ledger = ledger->second, backup = context_.paths.backup(vm->record.id)] {
+        return Found{examine_identity(paths, ledger, backup), find_damage(paths, record)};
+      });
   if (found.damage) co_return fail(ErrorCode::kBundleInvalid, *found.damage, vm->record.id.to_string());
-  switch (found.identity) {
-    case IdentityState::kIntact: co_return Result<void>{};
-    case IdentityState::kAltered:
-      co_return fail(ErrorCode::kMachineIdAltered,
-                     "MachineIdentifier in the bundle of " + vm->record.name + " is not the ledger's; repair puts it back",
-                     vm->record.id.to_string());
-    case IdentityState::kMissing:
-      co_return fail(ErrorCode::kMachineIdAltered,
-                     "MachineIdentifier in the bundle of " + vm->record.name + " is missing; repair puts it back",
-                     vm->record.id.to_string());
-  }
+  if (!found.identity.is_intact())
+    co_return fail(ErrorCode::kMachineIdAltered,
+                   "the bundle of " + vm->record.name + " is not the machine that was installed: " + found.identity.to_string() +
+                       "; repair puts it back",
+                   vm->record.id.to_string());
   co_return Result<void>{};
 }
 

@@ -5,6 +5,7 @@
 
 #include "daemon/bundle/description.hpp"
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/identity.hpp"
 #include "daemon/runtime/crash_point.hpp"
 
 namespace berth {
@@ -366,10 +367,19 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   // berth.json follows the ledger; when it cannot, the ledger still is the truth.
   if (committed && !data.empty())
     (void)co_await blocking(context_.loop,
-                            [file = BundlePaths{context_.paths.bundle(record.id)}.description(), text = describe(record, data)] {
-                              return files::replace(file, files::as_bytes(text));
-                            });
+                            [file = BundlePaths{context_.paths.bundle(record.id)}.description(),
+                             text = describe(record, data)] { return files::replace(file, files::as_bytes(text)); });
   co_return committed;
+}
+
+Task<Result<IdentityReport>> VmService::examine(VmHandle vm) {
+  const auto ledger = context_.world.machine_ids.find(vm->record.machine_id);
+  if (ledger == context_.world.machine_ids.end())
+    co_return fail(ErrorCode::kInternal, "the ledger has no machine identifier " + vm->record.machine_id.to_string(),
+                   vm->record.id.to_string());
+  co_return co_await blocking(context_.loop,
+                              [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, row = ledger->second,
+                               backup = context_.paths.backup(vm->record.id)] { return examine_identity(paths, row, backup); });
 }
 
 Task<Result<Accepted>> VmService::repair(VmHandle vm, Caller caller) {
@@ -395,11 +405,10 @@ Task<void> VmService::run_repair(VmHandle vm, std::shared_ptr<OperationControl> 
   if (identity != context_.world.machine_ids.end()) {
     repaired = co_await blocking(
         context_.loop,
-        [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, record = vm->record,
-         data = identity->second.data]() -> Result<VmState> {
-          if (check_identity(paths, data) != IdentityState::kIntact)
-            if (auto back = repair_identity(paths, data); !back) return std::unexpected(back.error());
-          if (auto described = files::replace(paths.description(), files::as_bytes(describe(record, data))); !described)
+        [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, record = vm->record, ledger = identity->second,
+         backup = context_.paths.backup(vm->record.id)]() -> Result<VmState> {
+          if (auto back = restore_identity(paths, ledger, backup); !back) return std::unexpected(back.error());
+          if (auto described = files::replace(paths.description(), files::as_bytes(describe(record, ledger.data))); !described)
             return std::unexpected(described.error());
           if (const auto damage = find_damage(paths, record))
             return fail(ErrorCode::kBundleInvalid, *damage, record.id.to_string());

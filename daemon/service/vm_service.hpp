@@ -6,6 +6,7 @@
 #include <string>
 
 #include "daemon/bundle/bundle.hpp"
+#include "daemon/bundle/identity.hpp"
 #include "daemon/service/context.hpp"
 #include "daemon/service/operation_service.hpp"
 #include "daemon/service/power_service.hpp"
@@ -71,6 +72,8 @@ public:
   Task<Result<Accepted>> clone(VmHandle vm, CloneVm request, Caller caller);
   Task<Result<Accepted>> import(ImportVm request, Caller caller);
   Task<Result<Accepted>> repair(VmHandle vm, Caller caller);
+  // Looks into the bundle: is it still the machine that the ledger knows?
+  Task<Result<IdentityReport>> examine(VmHandle vm);
 
   // After a crash of the daemon, in the order of the ledger.
   Task<void> roll_back_create(VmHandle vm, OperationId operation);

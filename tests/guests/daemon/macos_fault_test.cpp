@@ -130,6 +130,41 @@ TEST_F(MacosGuests, ALeakedBerthIsNotOurs) {
   EXPECT_EQ(state_of(api, "one"), "stopped");
 }
 
+// Each file of the identity, in each way of losing it: found at the start and when asked, and put back.
+TEST_F(MacosGuests, ALostIdentityIsFoundAndPutBack) {
+  auto api = harbour_.client();
+  const auto vm = make_macos_vm(api, "one"), other = make_macos_vm(api, "other");
+  const auto check = [&] { return api.get("/v1/vms/one?check=identity").json()["identity_check"]; };
+  EXPECT_EQ(check()["intact"], true);
+  struct Case {
+    const char *file, *member;
+  };
+  for (const Case& each : {Case{"MachineIdentifier", "machine_identifier"}, Case{"HardwareModel", "hardware_model"},
+                           Case{"AuxiliaryStorage", "auxiliary_storage"}}) {
+    for (const bool is_lost : {false, true}) {
+      SCOPED_TRACE(std::string(each.file) + (is_lost ? " lost" : " swapped"));
+      const auto file = bundle(vm) / each.file;
+      std::filesystem::remove(file);
+      // All VMs of one image have one hardware model: any other bytes are somebody else's.
+      if (!is_lost && std::string(each.file) == "HardwareModel") std::ofstream(file) << "other";
+      if (!is_lost && !std::filesystem::exists(file)) std::filesystem::copy_file(bundle(other) / each.file, file);
+      EXPECT_EQ(check()[each.member], is_lost ? "missing" : "altered") << check();
+      EXPECT_EQ(check()["intact"], false);
+      EXPECT_EQ(start_code(api, "one"), "machine_id_altered");
+      ASSERT_EQ(api.post("/v1/vms/one/repair", Json::object(), kWait).status, 200);
+      EXPECT_EQ(check()["intact"], true) << check();
+      ASSERT_EQ(start_code(api, "one"), "");
+      EXPECT_EQ(api.get("/v1/vms/one/addresses?wait=10").json()["items"].size(), 1U) << "it boots";
+      ASSERT_EQ(api.post("/v1/vms/one/stop", {{"mode", "request"}}, kWait).status, 200);
+    }
+  }
+  EXPECT_EQ(api.request("GET", "/v1/vms/one?check=health", {}, {}, RequestCheck::kDeliberatelyInvalid).code(), "invalid_value");
+  ASSERT_EQ(api.remove("/v1/vms/one", kWait).status, 204);
+  EXPECT_TRUE(eventually([&] {
+    return !std::filesystem::exists(harbour_.settings.state_dir / "backups" / vm["id"].get<std::string>());
+  })) << "what is deleted leaves no copy";
+}
+
 TEST_F(MacosGuests, ACrashOfTheFrameworksHelperIsTold) {
   auto api = harbour_.client();
   make_macos_vm(api, "one");
