@@ -47,7 +47,7 @@ leftovers() {
   for process in /proc/[0-9]*; do
     [[ -O $process ]] || continue
     case $(executable "${process##*/}") in
-      */qemu-system-* | */dnsmasq) ;;
+      */qemu-system-* | */dnsmasq | */berth-machine) ;;
       *) continue ;;
     esac
     # A match is all that is wanted: grep -q would end early and break the pipe.
@@ -91,12 +91,13 @@ answers() { # answers PATH: true when the daemon answers it with 200
 }
 
 start_daemon() {
-  local inside=() pid turn
+  local inside=() mac=() pid turn
+  [[ ! -x $root/build/berth-machine ]] || mac=(--lookalike-dir "$folder/mac")
   [[ ! -f $namespace_record ]] || inside=(ip netns exec "$(<"$namespace_record")")
   # In its own session: neither Ctrl-C nor the end of the terminal reaches it. Each command here replaces the one before,
   # so that $! is berthd.
   setsid ${inside[@]+"${inside[@]}"} "$root/build/berthd" --state-dir "$state" --socket "$socket" \
-    >>"$daemon_log" 2>&1 </dev/null &
+    ${mac[@]+"${mac[@]}"} >>"$daemon_log" 2>&1 </dev/null &
   pid=$!
   for ((turn = 0; turn < 200; ++turn)); do
     is_alive "$pid" || break
