@@ -80,6 +80,16 @@ std::string sha256(std::string_view bytes) {
   return digest(context);
 }
 
+struct Sha256::State {
+  sha256_ctx context;
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) { restart(); }
+Sha256::~Sha256() = default;
+void Sha256::restart() { sha256_init(&state_->context); }
+void Sha256::update(std::span<const std::uint8_t> bytes) { sha256_update(&state_->context, bytes.size(), bytes.data()); }
+std::string Sha256::finish() { return digest(state_->context); } // nettle begins anew by itself
+
 Result<HashedCopy> copy_hashed(const UniqueFd& from, const std::filesystem::path& to, const disk::CloneControl& control) {
   struct stat status{};
   if (::fstat(from.get(), &status) != 0) return std::unexpected(files::error_of(errno, "look at the source of", to));

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +18,23 @@ namespace berth {
 
 // 64 lower-case hexadecimal digits.
 std::string sha256(std::string_view bytes);
+
+// The same over bytes that come one after the other.
+class Sha256 {
+public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  void restart();
+  void update(std::span<const std::uint8_t> bytes);
+  std::string finish(); // and restarts
+
+private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 struct HashedCopy {
   std::string sha256;
