@@ -122,6 +122,37 @@ TEST_F(MacosGuests, AreSuspendedAndComeBack) {
   EXPECT_EQ(api.get("/v1/vms/one/addresses?wait=5").json()["items"].size(), 1U);
 }
 
+// What the guest is told to write lies on its disk at a place that the simulated shell reads back.
+TEST_F(MacosGuests, GoBackToASnapshot) {
+  auto api = harbour_.client();
+  const auto vm = make_macos_vm(api, "one");
+  const auto tell = [&](const std::string& line, const std::string& answer) {
+    auto console = api.console("/v1/vms/one/console?offset=0");
+    ASSERT_TRUE(console);
+    ASSERT_TRUE(console->wait_for("login:", Duration{10'000})) << console->output();
+    ASSERT_TRUE(console->write(line + "\n"));
+    EXPECT_TRUE(console->wait_for(answer, Duration{10'000})) << console->output();
+  };
+  ASSERT_EQ(start_code(api, "one"), "");
+  tell("write first", "first");
+  const auto taken = api.post("/v1/vms/one/snapshots", {{"name", "while-it-runs"}}, kWait);
+  ASSERT_EQ(taken.status, 201) << taken.body;
+  EXPECT_EQ(state_of(api, "one"), "running") << "the guest is back";
+  for (const char* name : {"AuxiliaryStorage", "Disk.img", "HardwareModel", "MachineIdentifier"})
+    EXPECT_TRUE(std::filesystem::exists(bundle(vm) / "snapshots" / taken.json()["id"].get<std::string>() / name)) << name;
+  tell("write second", "second");
+  ASSERT_EQ(api.post("/v1/vms/one/stop", kForce, kWait).status, 200);
+  ASSERT_EQ(api.post("/v1/vms/one/snapshots/" + taken.json()["id"].get<std::string>() + "/restore", Json::object(), kWait).status,
+            200);
+  EXPECT_EQ(api.get("/v1/vms/one?check=identity").json()["identity_check"]["intact"], true);
+  std::string written(64, '\0');
+  std::ifstream(bundle(vm) / "Disk.img").seekg(16384).read(written.data(), 64);
+  EXPECT_NE(written.find("first"), std::string::npos);
+  EXPECT_EQ(written.find("second"), std::string::npos) << "written after the snapshot";
+  ASSERT_EQ(start_code(api, "one"), "");
+  EXPECT_EQ(api.get("/v1/vms/one/addresses?wait=10").json()["items"].size(), 1U) << "it boots from what the snapshot has";
+}
+
 TEST_F(MacosGuests, OfTwoDaemonsShareTheHost) {
   auto api = harbour_.client();
   const auto vm = make_macos_vm(api, "one");
