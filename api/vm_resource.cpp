@@ -293,12 +293,14 @@ Task<Response> do_import(Api& api, Request request, ImportVm import, Caller call
 
 Task<Response> import_vm(Api& api, Request request) {
   constexpr std::string_view kMacs[] = {"keep", "new"};
+  constexpr std::string_view kPolicies[] = {"refuse", "keep_shared"};
   auto parsed = JsonReader::parse(request.body);
   if (!parsed) co_return refuse(parsed.error(), request);
   ImportVm import;
   import.path = parsed->string("path");
   import.name = parsed->optional_string("name");
   import.new_mac_address = parsed->optional_choice("mac_address", kMacs).value_or(0) == 1;
+  if (parsed->optional_choice("mid_policy", kPolicies).value_or(0) == 1) import.mid_policy = MidPolicy::kKeepShared;
   if (auto done = parsed->finish(); !done) co_return refuse(done.error(), request);
   Act act = [&api, request, import](Caller caller) { return do_import(api, request, import, std::move(caller)); };
   co_return co_await once(api, request, std::move(act),

@@ -222,7 +222,7 @@ void add_clone(CLI::App& app, Chosen& chosen) {
 }
 
 struct ImportOptions {
-  std::string path, name, mac_address;
+  std::string path, name, mac_address, mid_policy;
 };
 
 ExitCode import_vm(Session& session, const ImportOptions& options) {
@@ -230,20 +230,32 @@ ExitCode import_vm(Session& session, const ImportOptions& options) {
   body["path"] = absolute_path(options.path);
   if (!options.name.empty()) body["name"] = options.name;
   if (!options.mac_address.empty()) body["mac_address"] = options.mac_address;
+  if (!options.mid_policy.empty()) body["mid_policy"] = options.mid_policy;
   Progress progress{session};
   const auto change = session.daemon.change("POST", "/v1/vms/import", to_json_line(body), wait_of(session, progress));
   progress.clear();
   const std::string& subject = options.name.empty() ? options.path : options.name;
-  return report(session, vm_kind(), subject, change, {"imported", "{} is there already", "importing"});
+  const ExitCode code = report(session, vm_kind(), subject, change, {"imported", "{} is there already", "importing"});
+  // What was not known of it, and what stays behind: for people, so never among what scripts read.
+  if (change && !session.options.is_quiet)
+    if (const std::string notes = text(parse_document(change->document), "status.detail"); !notes.empty())
+      session.err << "note: " << notes << "\n";
+  return code;
 }
 
 void add_import(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<ImportOptions>();
-  CLI::App* command = app.add_subcommand("import", "Take in a bundle that another berth made");
-  command->add_option("path", options->path, "The bundle's folder")->required()->check(CLI::ExistingDirectory);
-  command->add_option("--name", options->name, "Name (default: the one in the bundle)");
+  CLI::App* command = app.add_subcommand("import", "Take in a bundle of another berth, or a VM of another tool");
+  command->add_option("path", options->path, "The VM's folder, or the JSON file of macosvm")
+      ->required()
+      ->check(CLI::ExistingPath);
+  command->add_option("--name", options->name, "Name (default: the one that it has there)");
   command->add_option("--mac", options->mac_address, "Keep its MAC address (default) or take a new one")
       ->check(CLI::IsMember(std::vector<std::string>{"keep", "new"}));
+  command
+      ->add_option("--mid-policy", options->mid_policy,
+                   "When a VM carries its machine identifier already. refuse (default). keep_shared: they never run together")
+      ->check(CLI::IsMember(std::vector<std::string>{"refuse", "keep_shared"}));
   chosen.on(command, [options](Session& session) { return import_vm(session, *options); });
 }
 

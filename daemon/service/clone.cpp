@@ -1,39 +1,7 @@
-// New VMs out of what is there already: clones, and bundles that berth made elsewhere.
-#include "daemon/bundle/description.hpp"
-#include "daemon/bundle/files.hpp"
-#include "daemon/host/path_policy.hpp"
+// New VMs out of VMs of this daemon.
 #include "daemon/service/vm_service.hpp"
 
 namespace berth {
-
-namespace {
-
-// An imported bundle, opened and judged; the descriptor keeps it the same directory.
-struct OpenedBundle {
-  std::shared_ptr<UniqueFd> directory;
-  BundleDescription description;
-};
-
-Result<OpenedBundle> open_bundle(const std::string& path, const std::vector<std::filesystem::path>& roots) {
-  auto directory = open_allowed(path, roots);
-  if (!directory) return std::unexpected(directory.error());
-  const BundlePaths paths{path_of(*directory)};
-  const auto text = files::read(paths.description(), 64 * 1024);
-  if (!text) return fail(ErrorCode::kBundleInvalid, path + " is not a bundle of berth: " + text.error().detail, path);
-  auto description = read_description({reinterpret_cast<const char*>(text->data()), text->size()});
-  if (!description) return std::unexpected(description.error());
-  if (check_identity(paths, description->machine_identifier) != IdentityState::kIntact)
-    return fail(ErrorCode::kBundleInvalid, "MachineIdentifier in " + path + " is not the one that its berth.json tells", path);
-  if (description->vm.disk_bytes > 0) {
-    const auto size = disk::size(paths.disk());
-    if (!size) return fail(ErrorCode::kBundleInvalid, size.error().detail, path);
-    if (*size < description->vm.disk_bytes)
-      return fail(ErrorCode::kBundleInvalid, "the disk in " + path + " is shorter than its berth.json tells", path);
-  }
-  return OpenedBundle{std::make_shared<UniqueFd>(std::move(*directory)), std::move(*description)};
-}
-
-} // namespace
 
 Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller caller) {
   const VmState state = source->record.status.state;
@@ -84,56 +52,6 @@ Task<Result<Accepted>> VmService::clone(VmHandle source, CloneVm request, Caller
         return {};
       },
       source);
-}
-
-Task<Result<Accepted>> VmService::import(ImportVm request, Caller caller) {
-  const auto roots = roots_for(context_, caller, request.path);
-  if (!roots) co_return std::unexpected(roots.error());
-  auto opened = co_await blocking(context_.loop, [path = request.path, roots = *roots] { return open_bundle(path, roots); });
-  if (!opened) co_return std::unexpected(opened.error());
-
-  VmRecord record = opened->description.vm;
-  if (request.name) record.name = *request.name;
-  if (auto named = check_vm_name(record.name); !named) co_return std::unexpected(named.error());
-  if (!context_.world.is_name_free(record.name))
-    co_return fail(ErrorCode::kNameInUse, "a VM named " + record.name + " exists already", record.name);
-  const NameReservation reservation(context_.world, record.name);
-  if (auto sized = judge_size(record.cpu_count, record.memory_bytes, record.disk_bytes); !sized)
-    co_return std::unexpected(sized.error());
-  const auto drivers_vm =
-      judge({.name = record.name, .guest = record.guest, .cpu_count = record.cpu_count, .memory_bytes = record.memory_bytes});
-  if (!drivers_vm) co_return std::unexpected(drivers_vm.error());
-  record.id = drivers_vm->id;
-  record.driver = drivers_vm->driver;
-  record.is_simulated = drivers_vm->is_simulated;
-  record.created_at = drivers_vm->created_at;
-  record.status = drivers_vm->status;
-  record.status.reason = "import_requested";
-  if (request.new_mac_address) record.mac_address = MacAddress::from_random(context_.random());
-  for (const auto& [name, other] : context_.world.vms_by_name)
-    if (other->record.mac_address == record.mac_address) record.mac_address = MacAddress::from_random(context_.random());
-
-  // The ledger's bytes stand where it knows the identity; two encodings of one ECID are the same machine.
-  MachineIdRecord identity;
-  if (const auto known = context_.world.machine_ids.find(record.machine_id); known != context_.world.machine_ids.end()) {
-    identity = known->second;
-  } else {
-    identity.key = record.machine_id;
-    identity.data = opened->description.machine_identifier;
-    identity.origin = MachineIdOrigin::kImported;
-    identity.created_at = record.created_at;
-  }
-  OperationRecord operation = operations_.make(OperationKind::kImport, nullptr, caller);
-  NewBundle bundle{record, identity.data, std::nullopt};
-  co_return co_await begin_new(
-      record, identity, std::move(operation), std::move(caller),
-      [bundle, directory = opened->directory](const std::filesystem::path& staging,
-                                              const disk::CloneControl& control) -> Result<void> {
-        const auto cloned = clone_bundle(BundlePaths{path_of(*directory)}, staging, bundle, {}, control);
-        if (!cloned) return std::unexpected(cloned.error());
-        return {};
-      },
-      nullptr);
 }
 
 } // namespace berth

@@ -185,7 +185,8 @@ VmRecord VmService::busy_source(const VmEntry& source, OperationId operation, Tr
 
 // The caller keeps the name reserved until this returns.
 Task<Result<Accepted>> VmService::begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller,
-                                            Build build, VmHandle source, std::shared_ptr<InstallPlan> plan) {
+                                            Build build, VmHandle source, std::shared_ptr<InstallPlan> plan,
+                                            EventDetails details) {
   const auto free = files::free_bytes(context_.paths.vms());
   if (!free) co_return std::unexpected(free.error());
   if (*free < kRoomForBundle)
@@ -212,6 +213,7 @@ Task<Result<Accepted>> VmService::begin_new(VmRecord record, MachineIdRecord ide
   Transaction extra;
   record.status.operation = id;
   extra.events.push_back(vm_event(context_.ledger, "vm.created", record));
+  for (auto& detail : details) extra.events.back().details.push_back(std::move(detail));
   if (!context_.world.machine_ids.contains(identity.key)) {
     extra.events.push_back(context_.ledger.event("machine_id.created", identity.key.to_string()));
     extra.writes.emplace_back(identity);
@@ -282,7 +284,7 @@ Task<void> VmService::run_new(VmHandle vm, std::shared_ptr<OperationControl> con
   }
   if (built && control->is_cancelled) built = fail(ErrorCode::kCancelled, "the operation was cancelled");
   if (built) {
-    co_await operations_.end(vm, control, id.to_string(), StateChange{VmState::kStopped, "created", {}, {}});
+    co_await operations_.end(vm, control, id.to_string(), StateChange{VmState::kStopped, "created", vm->record.status.detail, {}});
     co_return;
   }
   co_await undo_new(vm, control, built.error());

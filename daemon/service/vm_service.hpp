@@ -54,10 +54,17 @@ struct CloneVm {
   std::optional<std::map<std::string, std::string>> labels; // empty: those of the original
 };
 
+// What becomes of a machine identifier that a VM of the ledger carries already.
+enum class MidPolicy : std::uint8_t {
+  kRefuse,     // kMachineIdCarried, naming the carriers
+  kKeepShared, // both carry it, and never run together
+};
+
 struct ImportVm {
-  std::string path;
+  std::string path; // of a bundle, or of a configuration of macosvm
   std::optional<std::string> name;
   bool new_mac_address = false;
+  MidPolicy mid_policy = MidPolicy::kRefuse;
 };
 
 class VmService {
@@ -85,12 +92,19 @@ private:
   Result<void> judge_images(const BootSpec& boot, const std::optional<std::string>& disk_image) const;
   // Intent, work on the pool, rename, end: what create, clone and import share. `build` fills the staging directory.
   using Build = std::function<Result<void>(const std::filesystem::path& staging, const disk::CloneControl& control)>;
+  using EventDetails = std::vector<std::pair<std::string, std::string>>; // of vm.created
   // What an installation needs, found out before anything is written. Holds a berth for its life.
   struct InstallPlan;
   static Bytes hardware_model_of(const std::shared_ptr<InstallPlan>& plan);
   Task<Result<std::shared_ptr<InstallPlan>>> plan_installation(const CreateVm& request, VmRecord& record);
   Task<Result<Accepted>> begin_new(VmRecord record, MachineIdRecord identity, OperationRecord operation, Caller caller,
-                                   Build build, VmHandle source, std::shared_ptr<InstallPlan> plan = nullptr);
+                                   Build build, VmHandle source, std::shared_ptr<InstallPlan> plan = nullptr,
+                                   EventDetails details = {});
+  // What an import found at its path.
+  struct ImportSource;
+  static Result<ImportSource> open_import(const std::string& path, const std::vector<std::filesystem::path>& roots);
+  Result<MachineIdRecord> identity_of_import(const ImportSource& source, MidPolicy policy) const;
+  Result<VmRecord> record_of_import(const ImportVm& request, ImportSource& source) const;
   Task<void> run_install(VmHandle vm, std::shared_ptr<OperationControl> control, Build build, std::shared_ptr<InstallPlan> plan);
   Task<Result<void>> install(VmHandle vm, std::shared_ptr<OperationControl> control, Build build,
                              std::shared_ptr<InstallPlan> plan);

@@ -205,7 +205,8 @@ TEST(Vm, ImportTakesABundleOfBerthAndLeavesItAsItIs) {
   const auto bundle = daemon.state_dir() / "vms" / (vm["id"].get<std::string>() + ".bundle");
   const auto carried = std::filesystem::canonical(daemon.scratch()) / "carried.bundle";
   std::filesystem::copy(bundle, carried, std::filesystem::copy_options::recursive);
-  const auto imported = api.post("/v1/vms/import", {{"path", carried.string()}, {"name", "two"}}, kWait);
+  const nlohmann::json request{{"path", carried.string()}, {"name", "two"}, {"mid_policy", "keep_shared"}};
+  const auto imported = api.post("/v1/vms/import", request, kWait);
   ASSERT_EQ(imported.status, 201) << imported.body;
   EXPECT_EQ(imported.json()["machine_id"], vm["machine_id"]);
   EXPECT_NE(imported.json()["mac_address"], vm["mac_address"]); // its twin has that one
