@@ -7,6 +7,7 @@
 
 #include <plist/plist.h>
 
+#include "daemon/bundle/binary_property_list.hpp"
 #include "daemon/bundle/property_list_writer.hpp"
 
 namespace berth {
@@ -17,11 +18,13 @@ using Plist = std::unique_ptr<void, decltype(&plist_free)>;
 
 // A bundle's property lists are below 200 bytes; libplist builds a node for each byte that says so.
 constexpr std::size_t kLargestPropertyList = 64 * 1024;
+constexpr std::size_t kMostContainers = 64;
 
 Plist parse(std::span<const std::uint8_t> data) {
   plist_t root = nullptr;
   // Binary only: libplist's XML reader would accept text that the framework never writes.
-  if (data.size() >= 8 && data.size() <= kLargestPropertyList && std::memcmp(data.data(), "bplist00", 8) == 0)
+  if (data.size() >= 8 && data.size() <= kLargestPropertyList && std::memcmp(data.data(), "bplist00", 8) == 0 &&
+      is_sound_binary_property_list(data, kMostContainers))
     plist_from_bin(reinterpret_cast<const char*>(data.data()), static_cast<std::uint32_t>(data.size()), &root);
   return {root, &plist_free};
 }

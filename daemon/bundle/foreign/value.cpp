@@ -9,6 +9,8 @@
 #include <nettle/base64.h>
 #include <plist/plist.h>
 
+#include "daemon/bundle/binary_property_list.hpp"
+
 namespace berth::foreign {
 
 namespace {
@@ -18,72 +20,6 @@ constexpr int kDeepest = 32;
 constexpr std::size_t kMostContainers = 4096;
 
 std::unexpected<Error> invalid(std::string why) { return fail(ErrorCode::kBundleInvalid, "the configuration " + std::move(why)); }
-
-std::uint64_t big_endian(std::span<const std::uint8_t> bytes) {
-  std::uint64_t value = 0;
-  for (const auto byte : bytes) value = value << 8 | byte;
-  return value;
-}
-
-// Arrays and dictionaries of a binary property list, each of which Apple's writer refers to once. A list that refers to
-// one twice makes libplist build it twice, and so 2^n times in n steps. Format: CFBinaryPList.c.
-class BinaryPlan {
-public:
-  explicit BinaryPlan(std::span<const std::uint8_t> data) : data_(data) {}
-
-  bool is_harmless() {
-    if (data_.size() < 40) return false;
-    const auto trailer = data_.last(32);
-    offset_size_ = trailer[6];
-    reference_size_ = trailer[7];
-    count_ = big_endian(trailer.subspan(8, 8));
-    table_ = big_endian(trailer.subspan(24, 8));
-    if (offset_size_ < 1 || offset_size_ > 8 || reference_size_ < 1 || reference_size_ > 8) return false;
-    const std::size_t room = data_.size() - 32;
-    if (table_ > room || count_ == 0 || count_ > (room - table_) / offset_size_) return false;
-    std::set<std::uint64_t> seen;
-    for (std::uint64_t object = 0; object < count_; ++object)
-      if (is_container(object) && !refers_once(object, seen)) return false;
-    return seen.size() <= kMostContainers;
-  }
-
-private:
-  std::optional<std::size_t> place_of(std::uint64_t object) const {
-    const std::uint64_t at = big_endian(data_.subspan(table_ + object * offset_size_, offset_size_));
-    return at < data_.size() - 32 ? std::optional{static_cast<std::size_t>(at)} : std::nullopt;
-  }
-  bool is_container(std::uint64_t object) const {
-    const auto at = place_of(object);
-    return at && data_[*at] >= 0xa0 && data_[*at] < 0xe0;
-  }
-  // Notes the containers in this one; false when one was noted before.
-  bool refers_once(std::uint64_t object, std::set<std::uint64_t>& seen) const {
-    std::size_t at = *place_of(object);
-    const bool is_dictionary = data_[at] >= 0xd0;
-    std::uint64_t count = data_[at++] & 15;
-    const std::size_t end = data_.size() - 32;
-    if (count == 15) { // an integer of 1, 2, 4 or 8 bytes follows
-      if (at >= end || (data_[at] & 0xf0) != 0x10 || (data_[at] & 15) > 3) return false;
-      const std::size_t size = std::size_t{1} << (data_[at++] & 15);
-      if (size > end - at) return false;
-      count = big_endian(data_.subspan(at, size));
-      at += size;
-    }
-    if (count > (end - at) / reference_size_) return false;
-    if (is_dictionary) count *= 2;
-    if (count > (end - at) / reference_size_) return false;
-    for (; count > 0; --count, at += reference_size_) {
-      const std::uint64_t target = big_endian(data_.subspan(at, reference_size_));
-      if (target >= count_) return false;
-      if (is_container(target) && !seen.insert(target).second) return false;
-    }
-    return true;
-  }
-
-  std::span<const std::uint8_t> data_;
-  std::size_t offset_size_ = 0, reference_size_ = 0;
-  std::uint64_t count_ = 0, table_ = 0;
-};
 
 // Entities would be the same trick in XML; no property list has any of its own.
 bool is_harmless_xml(std::string_view text) {
@@ -176,7 +112,7 @@ Result<Value> parse_property_list(std::span<const std::uint8_t> data) {
   plist_t root = nullptr;
   const std::string_view text{reinterpret_cast<const char*>(data.data()), data.size()};
   if (text.starts_with("bplist00")) {
-    if (!BinaryPlan{data}.is_harmless()) return invalid("is not a sound binary property list");
+    if (!is_sound_binary_property_list(data, kMostContainers)) return invalid("is not a sound binary property list");
     plist_from_bin(text.data(), static_cast<std::uint32_t>(text.size()), &root);
   } else if (text.starts_with("<")) {
     if (!is_harmless_xml(text)) return invalid("is not a sound XML property list");

@@ -149,5 +149,26 @@ TEST(PropertyLists, RefuseOtherKinds) {
   EXPECT_FALSE(decode_machine_identifier(huge));
 }
 
+// Thirty arrays, each of which holds the next one twice: whoever builds it builds 2^30 values.
+TEST(MachineIdentifiers, ThatDoubleThemselvesAreRefused) {
+  Bytes list{'b', 'p', 'l', 'i', 's', 't', '0', '0', 0xd1, 1, 2, 'Q', 'a'};
+  Bytes offsets{8, 11};
+  for (std::uint8_t level = 0; level < 30; ++level) {
+    offsets.push_back(static_cast<std::uint8_t>(list.size()));
+    list.insert(list.end(), {0xa2, static_cast<std::uint8_t>(level + 3), static_cast<std::uint8_t>(level + 3)});
+  }
+  offsets.push_back(static_cast<std::uint8_t>(list.size()));
+  list.insert(list.end(), {'Q', 'b'});
+  const auto table = static_cast<std::uint8_t>(list.size());
+  list.insert(list.end(), offsets.begin(), offsets.end());
+  Bytes trailer(32, 0);
+  trailer[6] = trailer[7] = 1;
+  trailer[15] = static_cast<std::uint8_t>(offsets.size());
+  trailer[31] = table;
+  list.insert(list.end(), trailer.begin(), trailer.end());
+  EXPECT_FALSE(decode_machine_identifier(list));
+  EXPECT_FALSE(decode_hardware_model(list));
+}
+
 } // namespace
 } // namespace berth
