@@ -67,7 +67,9 @@ std::vector<std::string> problem_hints(const ClientError& error) {
     return {"wait for it: berth ops --wait ID", "or end it: berth ops --cancel ID (berth ops lists them)"};
   if (code == "name_in_use") return {"choose another name, or look at the one that has it: berth ls"};
   if (code == "machine_id_altered") return {"put the original identity back: berth repair NAME"};
-  if (code == "machine_id_carried") return {"delete the VMs that carry it first: berth mid show KEY lists them"};
+  if (code == "machine_id_carried")
+    return {"to delete it, delete the VMs that carry it first (berth mid show KEY lists them); to import a VM that shares it "
+            "with them, say --mid-policy keep_shared"};
   if (code == "image_in_use") return {"VMs boot from it: berth images ls -o wide lists them"};
   if (code == "nothing_to_boot") return {"it was made empty; make it with --kernel, --efi or --disk-image (berth create --help)"};
   if (code == "insufficient_memory") return {"end another VM, or give this one less: berth set --memory SIZE NAME"};

@@ -113,6 +113,18 @@ TEST(CommandLine, CreateSendsExactSizes) {
       HasSubstr(R"("cpu_count":2,"memory_bytes":1610612736,"disk_bytes":10737418240,"boot":{"kind":"efi"},"labels":{"a":"b"}})"));
 }
 
+TEST(CommandLine, AnImportSaysWhatStaysBehind) {
+  std::string vm = vm_text("old", "stopped");
+  vm.replace(vm.find("\"since\""), 0, R"("detail":"its snapshots are not taken over",)");
+  FakeDaemon daemon{{json_answer(201, vm), json_answer(201, vm)}};
+  const auto outcome = run(daemon.socket_path(), {"import", "/", "--name", "old", "--mid-policy", "keep_shared"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "imported old\n");
+  EXPECT_EQ(outcome.err, "note: its snapshots are not taken over\n") << "beside what scripts read";
+  EXPECT_THAT(daemon.requests().at(0), HasSubstr(R"({"path":"/","name":"old","mid_policy":"keep_shared"})"));
+  EXPECT_EQ(run(daemon.socket_path(), {"import", "/", "-q"}).err, "");
+}
+
 TEST(CommandLine, RemovingByForceStopsFirst) {
   FakeDaemon daemon{{json_answer(200, changed("web")), json_answer(204, "")}};
   const auto outcome = run(daemon.socket_path(), {"rm", "-f", "web"});
