@@ -46,7 +46,7 @@ enum class ErrorCode : std::uint8_t {
   kNameInUse,
   kMachineIdInUse,     // another active VM carries this machine identifier
   kMachineIdAltered,   // the bundle's identity is not the ledger's; repair puts it back
-  kMachineIdCarried,   // a machine identifier cannot be deleted while a VM carries it
+  kMachineIdCarried,   // a VM carries this machine identifier: it is not deleted, nor imported again unless shared on purpose
   kMacInUse,           // another active VM of the same network has this MAC address
   kQuotaExceeded,      // every berth is taken by VMs of this daemon
   kQuotaHeldElsewhere, // a berth is free in the ledger, but the host refuses: another program holds it
