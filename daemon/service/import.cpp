@@ -215,12 +215,18 @@ Task<Result<Accepted>> VmService::import(ImportVm request, Caller caller) {
   if (!record->status.detail.empty()) details.emplace_back("notes", record->status.detail);
   NewBundle bundle{*record, identity->data, std::nullopt};
   const bool with_nvram = record->driver == "vz";
-  Build build = [bundle, source = std::make_shared<ImportSource>(std::move(*source)),
-                 with_nvram](const std::filesystem::path& staging, const disk::CloneControl& control) -> Result<void> {
-    if (source->foreign) return foreign::build_from(*source->foreign, staging, bundle, with_nvram, control);
-    const auto cloned = clone_bundle(BundlePaths{path_of(*source->bundle)}, staging, bundle, {}, control);
-    if (!cloned) return std::unexpected(cloned.error());
-    return {};
+  Build build = [bundle, source = std::make_shared<ImportSource>(std::move(*source)), with_nvram,
+                 backup = context_.paths.backup(record->id)](const std::filesystem::path& staging,
+                                                             const disk::CloneControl& control) -> Result<void> {
+    Result<void> built;
+    if (source->foreign)
+      built = foreign::build_from(*source->foreign, staging, bundle, with_nvram, control);
+    else if (auto cloned = clone_bundle(BundlePaths{path_of(*source->bundle)}, staging, bundle, {}, control); !cloned)
+      built = std::unexpected(cloned.error());
+    // From the first day on there is a second copy of what a macOS guest cannot be without.
+    if (built) built = back_up_identity(BundlePaths{staging}, backup);
+    if (!built) (void)files::remove_all(staging);
+    return built;
   };
   co_return co_await begin_new(*record, *identity, std::move(operation), std::move(caller), std::move(build), nullptr, nullptr,
                                std::move(details));

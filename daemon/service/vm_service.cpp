@@ -292,7 +292,11 @@ Task<void> VmService::run_new(VmHandle vm, std::shared_ptr<OperationControl> con
 
 // Nothing of it stays: the bundle, the record, an identity that nobody else carries.
 Task<void> VmService::undo_new(VmHandle vm, std::shared_ptr<OperationControl> control, Error error) {
-  (void)co_await blocking(context_.loop, [bundle = context_.paths.bundle(vm->record.id)] { return files::remove_all(bundle); });
+  (void)co_await blocking(context_.loop,
+                          [bundle = context_.paths.bundle(vm->record.id), backup = context_.paths.backup(vm->record.id)] {
+                            (void)files::remove_all(backup);
+                            return files::remove_all(bundle);
+                          });
   crash_point("create.5_rolling_back");
   const auto lock = co_await vm->mutex.lock();
   co_await operations_.end_alone(control->id, std::unexpected(std::move(error)), removal_of(vm->record));

@@ -1,6 +1,7 @@
 // A macOS guest that berth installed, laid out as each other tool keeps its own, taken in again, and seen to boot.
 #include <gtest/gtest.h>
 
+#include "daemon/bundle/disk.hpp"
 #include "daemon/bundle/files.hpp"
 #include "tests/guests/daemon/macos_fixture.hpp"
 #include "tests/support/foreign_layout.hpp"
@@ -38,6 +39,25 @@ TEST_P(ImportedGuests, BootAsTheMachineThatTheyWere) {
       << "a guest that runs is held by its process";
   EXPECT_EQ(api.post("/v1/vms/guest/stop", kForce, kWait).status, 200);
   EXPECT_EQ(start_code(api, "original"), "") << "the source of it all is as it was";
+  EXPECT_EQ(api.post("/v1/vms/original/stop", kForce, kWait).status, 200);
+}
+
+TEST_F(MacosGuests, AreImportedWithASecondCopyOfTheirIdentity) {
+  auto api = harbour_.client();
+  const auto vm = make_macos_vm(api, "original");
+  const TempDir elsewhere;
+  const auto carried = std::filesystem::canonical(elsewhere.path()) / "carried.bundle";
+  std::filesystem::create_directory(carried);
+  for (const char* name : {"Disk.img", "AuxiliaryStorage", "MachineIdentifier", "HardwareModel", "berth.json"})
+    ASSERT_TRUE(disk::clone(bundle(vm) / name, carried / name)) << name;
+  const Json request{{"path", carried.string()}, {"name", "guest"}, {"mid_policy", "keep_shared"}};
+  const auto imported = api.post("/v1/vms/import", request, kWait);
+  ASSERT_EQ(imported.status, 201) << imported.body;
+  std::filesystem::remove(bundle(imported.json()) / "AuxiliaryStorage");
+  EXPECT_EQ(start_code(api, "guest"), "machine_id_altered");
+  ASSERT_EQ(api.post("/v1/vms/guest/repair", Json::object(), kWait).status, 200);
+  ASSERT_EQ(start_code(api, "guest"), "");
+  EXPECT_EQ(api.get("/v1/vms/guest/addresses?wait=10").json()["items"].size(), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(OfEachFormat, ImportedGuests, testing::ValuesIn(foreign::kAllFormats),
