@@ -215,7 +215,11 @@ std::string image_json(const World& world, const ImageRecord& record) {
   json.begin_object();
   json.field("id", record.id).field("kind", to_string(record.kind)).field("size_bytes", record.size_bytes);
   json.field("name", record.name).field("origin", record.origin);
-  json.key("version").null().key("build").null().key("supported_models").begin_array().end_array();
+  nullable_text(json, "version", record.version);
+  nullable_text(json, "build", record.build);
+  json.key("supported_models").begin_array();
+  for (const auto& model : record.supported_models) json.value(model);
+  json.end_array();
   write_vms(json, "used_by", world.users_of_image(record.id));
   json.field("created_at", to_rfc3339(record.created_at)).end_object();
   return json.take();

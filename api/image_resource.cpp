@@ -42,10 +42,22 @@ Task<Response> import_image(Api& api, Request request) {
   auto parsed = JsonReader::parse(request.body);
   if (!parsed) co_return refuse(parsed.error(), request);
   ImportImage import;
-  import.path = parsed->string("path");
-  parsed->require("kind");
+  const auto path = parsed->optional_string("path"), url = parsed->optional_string("url");
+  const auto latest = parsed->optional_boolean("latest");
+  if (latest == false) parsed->refuse("latest", "it is true or left out");
+  const int sources = (path ? 1 : 0) + (url ? 1 : 0) + (latest ? 1 : 0);
+  if (sources != 1)
+    parsed->refuse(sources == 0 ? "path" : url ? "url" : "latest", "exactly one of path, url and latest is given");
+  if (path == "" || url == "") parsed->refuse(url ? "url" : "path", "it must not be empty");
+  import.path = path.value_or("");
+  import.url = url.value_or("");
+  import.is_latest = latest.value_or(false);
+  if (!latest) parsed->require("kind");
   if (const auto kind = parsed->optional_choice("kind", kKinds)) import.kind = *parse_image_kind(kKinds[*kind]);
+  if (import.is_latest && import.kind != ImageKind::kRestore) parsed->refuse("kind", "the latest image is a restore image");
   import.name = parsed->optional_string("name");
+  import.sha256 = parsed->optional_string("sha256").value_or("");
+  if (!import.sha256.empty() && !is_image_id(import.sha256)) parsed->refuse("sha256", "it has 64 digits of 0 to 9 and a to f");
   if (auto done = parsed->finish(); !done) co_return refuse(done.error(), request);
   Act act = [&api, request, import](Caller caller) { return do_import(api, request, import, std::move(caller)); };
   co_return co_await once(api, request, std::move(act), [&api, request](std::string location) {

@@ -66,7 +66,7 @@ enum class ErrorCode : std::uint8_t {
   kDriverUnavailable,  // this host has no driver for the guest
   kMachineFailed,      // the VM process refused or broke
   kMachineUnreachable, // the VM process is silent; nothing is assumed about the guest
-  kNetworkUnavailable, // the wanted network cannot be made on this host
+  kNetworkUnavailable, // the wanted network cannot be made on this host, or a server cannot be reached or used
   kDeadlineExceeded,   // the thing did not happen in the time given
   kHostKeyUnavailable, // the host has no key for guests now: log in, or unlock the login keychain
   kEntitlementMissing, // berth-machine is not signed as the framework wants it

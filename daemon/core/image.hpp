@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/core/time.hpp"
 
@@ -21,8 +22,10 @@ struct ImageRecord {
   std::string id;
   ImageKind kind = ImageKind::kKernel;
   std::uint64_t size_bytes = 0;
-  std::string name;   // given, or the file's name
-  std::string origin; // the path or URL that it came from
+  std::string name;                            // given, or the file's name
+  std::string origin;                          // the path, or the URL without its query, that it came from
+  std::string version, build;                  // of a restore image: of the macOS in it
+  std::vector<std::string> supported_models{}; // of a restore image: as "VirtualMac2,1"
   Timestamp created_at;
 };
 

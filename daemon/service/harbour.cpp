@@ -112,7 +112,7 @@ void Harbour::compose(RandomBytes random, Log log) {
   vms_ = std::make_unique<VmService>(*context_, *operations_, *power_);
   snapshots_ = std::make_unique<SnapshotService>(*context_, *operations_, *power_);
   machine_ids_ = std::make_unique<MachineIdService>(*context_);
-  images_ = std::make_unique<ImageService>(*context_, *operations_);
+  images_ = std::make_unique<ImageService>(*context_, *operations_, options_.downloads);
   idempotency_ = std::make_unique<IdempotencyTable>(*context_);
   addresses_->on_change = [this](VmId vm) { tasks_.spawn("addresses of " + vm.to_string(), address_changed(vm)); };
 }
@@ -142,6 +142,7 @@ Task<void> Harbour::address_changed(VmId id) {
 
 Task<void> Harbour::stop(Duration grace) {
   context_->is_stopping = true;
+  images_->stop();
   const SteadyTime end = loop_.steady_now() + grace;
   while (tasks_.in_flight() > 0) {
     const auto left = std::chrono::ceil<Duration>(end - loop_.steady_now());

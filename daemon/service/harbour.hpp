@@ -28,6 +28,7 @@ struct HarbourOptions {
   NetworkOptions network;
   StoreOptions store; // the file is set by the harbour
   std::size_t events_in_memory = 1024;
+  DownloadOptions downloads;
 };
 
 class Harbour {

@@ -4,34 +4,87 @@
 #include <algorithm>
 
 #include "daemon/bundle/files.hpp"
-#include "daemon/bundle/sha256.hpp"
+#include "daemon/bundle/restore_image.hpp"
 #include "daemon/host/path_policy.hpp"
+#include "daemon/machine/installer.hpp"
 #include "daemon/runtime/crash_point.hpp"
 
 namespace berth {
 
+namespace {
+
+Result<void> check_name(const std::string& name) {
+  if (!name.empty() && name.size() <= 255) return {};
+  return fail(ErrorCode::kInvalidValue, "an image's name has 1 to 255 characters", "name");
+}
+
+// What a file says of itself; empty but for restore images. On the pool.
+Result<RestoreImage> judge(const std::filesystem::path& file, ImageKind kind) {
+  if (auto judged = judge_image(file, kind); !judged) return std::unexpected(judged.error());
+  return kind == ImageKind::kRestore ? read_restore_image(file) : RestoreImage{};
+}
+
+// An image that is there already stays. On the pool.
+Result<void> move_in(const std::filesystem::path& file, const std::filesystem::path& target) {
+  std::error_code error;
+  if (std::filesystem::exists(target, error)) return files::remove_all(file);
+  auto renamed = files::rename(file, target);
+  if (renamed) crash_point("image.3_renamed");
+  return renamed;
+}
+
+} // namespace
+
+ImageService::ImageService(Context& context, OperationService& operations, DownloadOptions downloads)
+    : context_(context), operations_(operations), downloads_(context, operations, downloads) {}
+
+Installer* ImageService::installer() const {
+  for (const auto& driver : context_.drivers)
+    if (Installer* found = driver->installer()) return found;
+  return nullptr;
+}
+
 Task<Result<Accepted>> ImageService::import(ImportImage request, Caller caller) {
-  const bool is_installable =
-      std::ranges::any_of(context_.drivers, [](const auto& driver) { return driver->installer() != nullptr; });
-  if (request.kind == ImageKind::kRestore && !is_installable)
+  if ((request.kind == ImageKind::kRestore || request.is_latest) && !installer())
     co_return fail(ErrorCode::kUnsupported, "restore images need a driver for macOS guests, which this host does not have",
                    "kind");
+  if (request.name)
+    if (auto checked = check_name(*request.name); !checked) co_return std::unexpected(checked.error());
+  if (!request.path.empty()) co_return co_await import_file(std::move(request), std::move(caller));
+  const auto order = order_of(request);
+  if (!order) co_return std::unexpected(order.error());
+  OperationRecord operation = operations_.make(OperationKind::kImportImage, nullptr, caller);
+  operation.subject = order->name.empty() ? "latest restore image" : order->name;
+  operation.parameters = order->encode();
+  const auto control = std::make_shared<OperationControl>();
+  auto accepted = co_await begin(std::move(operation), std::move(caller), control);
+  if (accepted) context_.tasks.spawn("download image", run_download(control, *order));
+  co_return accepted;
+}
+
+Task<Result<Accepted>> ImageService::import_file(ImportImage request, Caller caller) {
   const auto roots = roots_for(context_, caller, request.path);
   if (!roots) co_return std::unexpected(roots.error());
   auto opened = co_await blocking(context_.loop, [path = request.path, roots = *roots] { return open_allowed(path, roots); });
   if (!opened) co_return std::unexpected(opened.error());
   const std::string name = request.name.value_or(std::filesystem::path(request.path).filename().string());
-  if (name.empty() || name.size() > 255)
-    co_return fail(ErrorCode::kInvalidValue, "an image's name has 1 to 255 characters", "name");
+  if (auto checked = check_name(name); !checked) co_return std::unexpected(checked.error());
   OperationRecord operation = operations_.make(OperationKind::kImportImage, nullptr, caller);
   operation.subject = name;
-  const OperationId id = operation.id;
-  auto control = std::make_shared<OperationControl>();
-  control->id = id;
+  const auto control = std::make_shared<OperationControl>();
+  auto accepted = co_await begin(std::move(operation), std::move(caller), control);
+  if (accepted)
+    context_.tasks.spawn("import image " + name,
+                         run_import(control, std::move(request), std::make_shared<UniqueFd>(std::move(*opened)), name));
+  co_return accepted;
+}
+
+Task<Result<Accepted>> ImageService::begin(OperationRecord operation, Caller caller, std::shared_ptr<OperationControl> control) {
+  control->id = operation.id;
   Transaction transaction;
   transaction.events.push_back(operation_event(context_.ledger, operation));
   if (caller.idempotency) {
-    caller.idempotency->location = "/v1/operations/" + id.to_string();
+    caller.idempotency->location = "/v1/operations/" + operation.id.to_string();
     transaction.writes.emplace_back(*caller.idempotency);
   }
   transaction.writes.emplace_back(std::move(operation));
@@ -41,9 +94,7 @@ Task<Result<Accepted>> ImageService::import(ImportImage request, Caller caller) 
   }
   operations_.register_control(control);
   crash_point("image.1_committed");
-  context_.tasks.spawn("import image " + name,
-                       run_import(control, std::move(request), std::make_shared<UniqueFd>(std::move(*opened)), name));
-  co_return Accepted{true, id};
+  co_return Accepted{true, control->id};
 }
 
 Task<void> ImageService::run_import(std::shared_ptr<OperationControl> control, ImportImage request,
@@ -56,61 +107,83 @@ Task<void> ImageService::run_import(std::shared_ptr<OperationControl> control, I
     *last = tenth;
     context_.loop.post([this, control, tenth] { operations_.progress(control->id, tenth / 10.0, "copying"); });
   };
-  const auto staging = context_.paths.staging() / ("image-" + control->id.to_string());
+  Arrival arrival;
+  arrival.file = context_.paths.staging() / ("image-" + control->id.to_string());
   auto copied = co_await blocking(
-      context_.loop,
-      [file, staging, copy_control, images = context_.paths.images(), kind = request.kind]() -> Result<HashedCopy> {
-        auto copy = copy_hashed(*file, staging, copy_control);
-        if (!copy) return copy;
-        crash_point("image.2_copied");
-        if (auto judged = judge_image(staging, kind); !judged) {
-          (void)files::remove_all(staging);
-          return std::unexpected(judged.error());
-        }
-        const auto target = images / copy->sha256;
-        std::error_code error;
-        if (std::filesystem::exists(target, error)) {
-          (void)files::remove_all(staging);
-          return copy;
-        }
-        if (auto renamed = files::rename(staging, target); !renamed) {
-          (void)files::remove_all(staging);
-          return std::unexpected(renamed.error());
-        }
-        crash_point("image.3_renamed");
-        return copy;
-      });
+      context_.loop, [file, staging = arrival.file, copy_control] { return copy_hashed(*file, staging, copy_control); });
   if (!copied) {
     co_await operations_.end_alone(control->id, std::unexpected(copied.error()));
     co_return;
   }
+  arrival.copy = std::move(*copied);
+  arrival.wanted_sha256 = request.sha256;
+  arrival.record.kind = request.kind;
+  arrival.record.name = std::move(name);
+  arrival.record.origin = request.path;
+  co_await admit(control, std::move(arrival));
+}
+
+Task<void> ImageService::admit(std::shared_ptr<OperationControl> control, Arrival arrival) {
+  crash_point("image.2_copied");
+  ImageRecord& record = arrival.record;
+  record.id = arrival.copy.sha256;
+  record.size_bytes = arrival.copy.bytes;
+  record.created_at = context_.loop.now();
+  Result<RestoreImage> facts;
+  if (!arrival.wanted_sha256.empty() && arrival.wanted_sha256 != record.id)
+    facts = fail(ErrorCode::kImageInvalid, "the file has the SHA-256 " + record.id + ", not " + arrival.wanted_sha256, "sha256");
+  else
+    facts = co_await blocking(context_.loop, [file = arrival.file, kind = record.kind] { return judge(file, kind); });
+  if (facts && control->is_cancelled) facts = fail(ErrorCode::kCancelled, "the import was cancelled");
+  const auto shelf = shelf_;
+  const auto guard = co_await shelf->lock();
+  Result<void> moved;
+  if (facts)
+    moved = co_await blocking(context_.loop,
+                              [file = arrival.file, target = context_.paths.image(record.id)] { return move_in(file, target); });
+  // What is left: a refused file, and what lies beside a downloaded one.
+  co_await blocking(context_.loop, [file = arrival.file] {
+    Download::remove(file);
+    return true;
+  });
+  if (!facts || !moved) {
+    co_await operations_.end_alone(control->id, std::unexpected(facts ? moved.error() : facts.error()));
+    co_return;
+  }
+  record.version = std::move(facts->version);
+  record.build = std::move(facts->build);
+  record.supported_models = std::move(facts->supported_models);
+  const std::string id = record.id;
   Transaction extra;
-  if (!context_.world.images.contains(copied->sha256)) {
-    ImageRecord record{copied->sha256, request.kind, copied->bytes, std::move(name), request.path, context_.loop.now()};
-    extra.events.push_back(context_.ledger.event("image.created", record.id, record.name));
+  if (!context_.world.images.contains(id)) {
+    extra.events.push_back(context_.ledger.event("image.created", id, record.name));
     extra.writes.emplace_back(std::move(record));
   }
-  co_await operations_.end_alone(control->id, copied->sha256, std::move(extra));
+  co_await operations_.end_alone(control->id, id, std::move(extra));
 }
 
 Task<Result<void>> ImageService::remove(std::string id, Caller caller) {
+  const auto shelf = shelf_;
+  const auto guard = co_await shelf->lock();
   const auto found = context_.world.images.find(id);
   if (found == context_.world.images.end()) co_return fail(ErrorCode::kNotFound, "there is no image " + id, id);
-  std::vector<std::string> ids, names;
-  for (const VmHandle& vm : context_.world.users_of_image(id)) {
-    ids.push_back(vm->record.id.to_string());
-    names.push_back(vm->record.name);
-  }
+  std::map<std::string, std::string> users; // names by id: one that is installed may stand in several lists
+  for (const VmHandle& vm : context_.world.users_of_image(id)) users[vm->record.id.to_string()] = vm->record.name;
   for (const auto& [vm, entry] : context_.world.nascent)
-    if (entry->record.boot.kernel == id || entry->record.boot.initramfs == id) {
-      ids.push_back(vm.to_string());
-      names.push_back(entry->record.name);
+    if (entry->record.boot.kernel == id || entry->record.boot.initramfs == id) users[vm.to_string()] = entry->record.name;
+  for (auto [use, end] = context_.world.installations.equal_range(id); use != end; ++use)
+    users[use->second.first.to_string()] = use->second.second;
+  if (!users.empty()) {
+    std::vector<std::string> ids, names;
+    for (const auto& [vm, name] : users) {
+      ids.push_back(vm);
+      names.push_back(name);
     }
-  if (!ids.empty())
     co_return std::unexpected(
-        Error{ErrorCode::kImageInUse, "image " + found->second.name + " is used by " + std::to_string(ids.size()) + " VMs", id}
+        Error{ErrorCode::kImageInUse, "image " + found->second.name + " is used by " + std::to_string(users.size()) + " VMs", id}
             .with("holders", std::move(ids))
             .with("holder_names", std::move(names)));
+  }
   Transaction transaction;
   transaction.events.push_back(context_.ledger.event("image.deleted", id, found->second.name));
   transaction.events.back().uid = caller.uid;

@@ -21,6 +21,7 @@ struct VmService::InstallPlan {
 
   Admission& admission;
   const VmId vm;
+  std::shared_ptr<Installation> installation; // the image stays
   Installer* installer = nullptr;
   std::filesystem::path image;
   RestoreImageFacts facts;
@@ -42,6 +43,7 @@ Task<Result<std::shared_ptr<VmService::InstallPlan>>> VmService::plan_installati
     co_return fail(ErrorCode::kInvalidValue, "there is no restore image " + *request.restore_image, "restore_image");
   if (record.disk_bytes == 0)
     co_return fail(ErrorCode::kInvalidValue, "a macOS guest needs a disk: disk_bytes is missing", "disk_bytes");
+  const auto installation = std::make_shared<Installation>(context_.world, *request.restore_image, record.id, record.name);
   const auto path = context_.paths.image(*request.restore_image);
   auto facts = co_await installer->inspect(path);
   if (!facts) co_return std::unexpected(facts.error());
@@ -61,6 +63,7 @@ Task<Result<std::shared_ptr<VmService::InstallPlan>>> VmService::plan_installati
   if (auto claimed = context_.world.admission.claim(claim, context_.host.available_memory()); !claimed)
     co_return std::unexpected(claimed.error());
   auto plan = std::make_shared<InstallPlan>(context_.world, record.id);
+  plan->installation = installation;
   plan->installer = installer;
   plan->image = path;
   plan->facts = std::move(*facts);

@@ -211,6 +211,7 @@ Task<Result<void>> OperationService::cancel(OperationId id) {
   const auto control = found == controls_.end() ? nullptr : found->second.lock();
   if (!control) co_return fail(ErrorCode::kStateConflict, "the operation cannot be cancelled any more", id.to_string());
   control->is_cancelled = true;
+  operation->changed.notify(); // one that waits for its turn, or for a better network
   if (operation->record.vm)
     if (const VmHandle vm = context_.world.vm(*operation->record.vm)) vm->changed.notify();
   co_return Result<void>{};

@@ -59,7 +59,9 @@ std::vector<std::filesystem::path> Harbour::set_aside() {
   const StatePaths& paths = context_->paths;
   std::vector<std::filesystem::path> leftovers;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(paths.staging(), error)) leftovers.push_back(entry.path());
+  const auto wanted = images_->wanted_files();
+  for (const auto& entry : std::filesystem::directory_iterator(paths.staging(), error))
+    if (!wanted.contains(entry.path().filename().string())) leftovers.push_back(entry.path());
   const auto keep_only = [&](const std::filesystem::path& directory, auto is_known) {
     std::vector<std::filesystem::path> unknown;
     for (const auto& entry : std::filesystem::directory_iterator(directory, error))
@@ -173,6 +175,7 @@ Task<void> Harbour::end_lost_operations() {
     if (!operation || is_finished(operation->record.state) || operation->record.state == OperationState::kQueued) continue;
     const VmHandle vm = operation->record.vm ? world_.vm(*operation->record.vm) : nullptr;
     if (vm && vm->holder && vm->holder->id == id) continue;
+    if (images_->resume(operation->record)) continue;
     co_await operations_->end_alone(id, fail(ErrorCode::kInterrupted, std::string(kInterrupted)));
   }
 }

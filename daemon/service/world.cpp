@@ -30,8 +30,10 @@ std::vector<VmHandle> World::carriers(const MachineIdKey& key) const {
 
 std::vector<VmHandle> World::users_of_image(std::string_view id) const {
   std::vector<VmHandle> found;
-  for (const auto& [name, vm] : vms_by_name)
-    if (vm->record.boot.kernel == id || vm->record.boot.initramfs == id) found.push_back(vm);
+  for (const auto& [name, each] : vms_by_name)
+    if (each->record.boot.kernel == id || each->record.boot.initramfs == id) found.push_back(each);
+  for (auto [use, end] = installations.equal_range(id); use != end; ++use)
+    if (auto installed = vm(use->second.first)) found.push_back(std::move(installed));
   return found;
 }
 

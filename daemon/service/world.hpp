@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/core/admission.hpp"
@@ -75,6 +76,8 @@ public:
   // VMs whose first commit is under way: their entries, and the names that are as good as taken.
   std::unordered_map<VmId, VmHandle, UuidHash> nascent;
   std::set<std::string, std::less<>> reserved_names;
+  // VMs that are being installed, by their image; from before they have a record.
+  std::multimap<std::string, std::pair<VmId, std::string>, std::less<>> installations;
   std::uint64_t version = 0; // grows with each change that a list can show
 
   // By id or by name; null when there is none.
@@ -86,7 +89,7 @@ public:
 
   // VMs that carry a machine identifier, by name.
   std::vector<VmHandle> carriers(const MachineIdKey& key) const;
-  // VMs that boot from or are made of an image.
+  // VMs that boot from an image, or are being installed from it.
   std::vector<VmHandle> users_of_image(std::string_view id) const;
   std::vector<const SnapshotRecord*> snapshots_of(const VmId& vm) const; // oldest first
 
@@ -105,6 +108,20 @@ public:
 private:
   World& world_;
   std::string name_;
+};
+
+// Keeps an image from being deleted while a VM is installed from it.
+class Installation {
+public:
+  Installation(World& world, const std::string& image, VmId vm, std::string name)
+      : world_(world), entry_(world.installations.emplace(image, std::pair{vm, std::move(name)})) {}
+  Installation(const Installation&) = delete;
+  Installation& operator=(const Installation&) = delete;
+  ~Installation() { world_.installations.erase(entry_); }
+
+private:
+  World& world_;
+  decltype(World::installations)::iterator entry_;
 };
 
 } // namespace berth

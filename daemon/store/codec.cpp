@@ -214,12 +214,12 @@ Result<MachineIdRecord> decode_machine_id(std::string_view text) {
 }
 
 std::string encode(const ImageRecord& record) {
-  return dump({{"id", record.id},
-               {"kind", to_string(record.kind)},
-               {"size_bytes", record.size_bytes},
-               {"name", record.name},
-               {"origin", record.origin},
-               {"created_at", to_json(record.created_at)}});
+  Json json{{"id", record.id},     {"kind", to_string(record.kind)}, {"size_bytes", record.size_bytes},
+            {"name", record.name}, {"origin", record.origin},        {"created_at", to_json(record.created_at)}};
+  put_text(json, "version", record.version);
+  put_text(json, "build", record.build);
+  if (!record.supported_models.empty()) json["supported_models"] = record.supported_models;
+  return dump(json);
 }
 
 Result<ImageRecord> decode_image(std::string_view text) {
@@ -230,6 +230,9 @@ Result<ImageRecord> decode_image(std::string_view text) {
     record.size_bytes = json.at("size_bytes");
     record.name = text_at(json, "name");
     record.origin = text_at(json, "origin");
+    record.version = text_or_empty(json, "version");
+    record.build = text_or_empty(json, "build");
+    if (json.contains("supported_models")) record.supported_models = json.at("supported_models").get<std::vector<std::string>>();
     record.created_at = time_at(json, "created_at");
     return record;
   });

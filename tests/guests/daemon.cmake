@@ -7,7 +7,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND TARGET berthd)
   add_dependencies(berth_test_harbour berthd)
   berth_test(crash_test
     SOURCES ${folder}/crash_point_test.cpp ${folder}/random_kill_test.cpp
-    DEPENDS berth_test_harbour LABELS guests TIMEOUT 300)
+    DEPENDS berth_test_harbour berth_test_fakes LABELS guests TIMEOUT 300)
   berth_test(daemon_guest_test
     SOURCES ${folder}/guest_life_test.cpp ${folder}/start_up_test.cpp ${folder}/nat_test.cpp
     DEPENDS berth_test_harbour PkgConfig::SQLITE LABELS guests TIMEOUT 300)

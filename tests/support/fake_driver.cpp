@@ -1,6 +1,8 @@
 // Starting and adopting fake machines.
 #include "tests/support/fake_driver.hpp"
 
+#include "daemon/bundle/files.hpp"
+#include "daemon/bundle/property_list.hpp"
 #include "tests/support/fake_machine.hpp"
 
 namespace berth::test {
@@ -35,7 +37,58 @@ private:
   std::uint64_t daemon_ = 0;
 };
 
-FakeDriver::FakeDriver(EventLoop& loop, std::shared_ptr<FakeHost> host) : loop_(loop), host_(std::move(host)) {}
+// Takes every image; an installation lasts as long as the host's delays say.
+class FakeInstaller : public Installer {
+public:
+  FakeInstaller(EventLoop& loop, std::shared_ptr<FakeHost> host) : loop_(loop), host_(std::move(host)) {}
+
+  Task<Result<RestoreImageFacts>> inspect(std::filesystem::path) override {
+    co_await sleep_for(loop_, Duration{0});
+    co_return RestoreImageFacts{.version = "15.1",
+                                .build = "24B83",
+                                .is_supported = true,
+                                .hardware_model = encode_hardware_model({}),
+                                .minimum_cpu_count = 1,
+                                .minimum_memory_bytes = 1 << 20};
+  }
+  Task<Result<LatestImage>> latest() override {
+    co_await sleep_for(loop_, Duration{0});
+    const Lock lock(host_->mutex_);
+    if (host_->latest_image_.empty()) co_return fail(ErrorCode::kNetworkUnavailable, "the catalogue cannot be reached");
+    co_return LatestImage{host_->latest_image_, "15.1", "24B83"};
+  }
+  Task<Result<void>> prepare(std::filesystem::path bundle) override {
+    co_await sleep_for(loop_, Duration{0});
+    co_return files::write_new(bundle / "AuxiliaryStorage", files::as_bytes("fake"), files::Sync::kNo);
+  }
+  Task<Result<void>> install(MachineSpec, std::filesystem::path, InstallWatch watch) override {
+    const auto count = [&](int change) {
+      const Lock lock(host_->mutex_);
+      host_->installing_ += static_cast<std::size_t>(change);
+    };
+    count(1);
+    const SteadyTime end = loop_.steady_now() + host_->delays().install;
+    while (loop_.steady_now() < end && !*watch.is_cancelled) {
+      watch.progress(0.5);
+      co_await sleep_for(loop_, Duration{10});
+    }
+    count(-1);
+    if (*watch.is_cancelled) co_return fail(ErrorCode::kCancelled, "the installation was cancelled");
+    co_return Result<void>{};
+  }
+
+private:
+  EventLoop& loop_;
+  std::shared_ptr<FakeHost> host_;
+};
+
+FakeDriver::FakeDriver(EventLoop& loop, std::shared_ptr<FakeHost> host)
+    : loop_(loop), host_(host), installer_(std::make_unique<FakeInstaller>(loop, std::move(host))) {}
+
+Installer* FakeDriver::installer() {
+  const Lock lock(host_->mutex_);
+  return host_->can_install_ ? installer_.get() : nullptr;
+}
 
 DriverFacts FakeDriver::facts() const {
   return {.name = "fake",

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "daemon/machine/installer.hpp"
 #include "daemon/machine/machine.hpp"
 #include "daemon/runtime/event_loop.hpp"
 #include "tests/support/fake_host.hpp"
@@ -19,10 +20,12 @@ public:
   Task<Result<std::unique_ptr<Machine>>> start(MachineSpec spec, MachineObserver observer) override;
   Task<Result<Adopted>> adopt(MachineSpec spec, MachineObserver observer) override;
   Task<MachineExit> exit_of(MachineSpec spec) override;
+  Installer* installer() override; // when the host can
 
 private:
   EventLoop& loop_;
   std::shared_ptr<FakeHost> host_;
+  std::unique_ptr<Installer> installer_;
 };
 
 } // namespace berth::test

@@ -122,6 +122,21 @@ void FakeHost::set_foreign_guests(std::uint32_t count) {
   foreign_guests_ = count;
 }
 
+void FakeHost::can_install() {
+  const Lock lock(mutex_);
+  can_install_ = true;
+}
+
+void FakeHost::set_latest_image(std::string url) {
+  const Lock lock(mutex_);
+  latest_image_ = std::move(url);
+}
+
+std::size_t FakeHost::installing() const {
+  const Lock lock(mutex_);
+  return installing_;
+}
+
 void FakeHost::set_delays(FakeDelays delays) {
   const Lock lock(mutex_);
   delays_ = delays;

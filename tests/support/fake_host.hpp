@@ -18,7 +18,7 @@ namespace berth::test {
 
 // How long the steps of a machine take, by the loop of the daemon that asks.
 struct FakeDelays {
-  Duration start{0}, shutdown{0}, force_stop{0}, pause{0}, resume{0}, save{0}, adopt{0};
+  Duration start{0}, shutdown{0}, force_stop{0}, pause{0}, resume{0}, save{0}, adopt{0}, install{0};
 };
 
 // One pretended VM process. All members are under the host's mutex.
@@ -77,6 +77,11 @@ public:
   void set_delays(FakeDelays delays);
   FakeDelays delays() const;
 
+  // From now on the driver can install macOS guests; a VM of one then needs a restore image.
+  void can_install();
+  void set_latest_image(std::string url); // an empty one: the maker's catalogue cannot be reached
+  std::size_t installing() const;         // installers that run now
+
   // The daemon ends as by kill -9: nothing it destroys from here on ends a process. Call it before the old daemon's
   // objects are destroyed; the next driver on this host is another daemon.
   void daemon_dies();
@@ -86,6 +91,7 @@ private:
   friend class FakeMachine;
   friend class FakeConsole;
   friend class FakeStart;
+  friend class FakeInstaller;
   using Process = std::shared_ptr<FakeProcess>;
 
   Result<Process> spawn(MachineSpec& spec);
@@ -105,6 +111,9 @@ private:
   std::uint64_t starts_ = 0;
   std::uint64_t daemon_ = 1; // which daemon owns what is being started
   FakeDelays delays_;
+  bool can_install_ = false;
+  std::string latest_image_;
+  std::size_t installing_ = 0;
   std::multimap<std::string, Error> start_failures_, save_failures_, adopt_failures_; // by name, "" for any
   std::multimap<std::string, bool> start_crashes_;
   std::map<std::string, bool> ignoring_;

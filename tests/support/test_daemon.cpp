@@ -64,6 +64,11 @@ void TestDaemon::start() {
   options.quota_limit = options_.quota;
   options.network.is_nat_wanted = false;
   options.store.vfs = options_.vfs;
+  // Short, so that a test sees the end of patience.
+  options.downloads = {.limits = {.connect = Duration{5000}, .stall = Duration{1000}, .sync_every = 100'000},
+                       .at_once = 2,
+                       .most_retries = 3,
+                       .first_pause = Duration{10}};
   options.store.keep_events = options_.keep_events;
   options.store.load_events = options_.events_in_memory;
   options.events_in_memory = options_.events_in_memory;

@@ -4,6 +4,7 @@
 
 #include "tests/guests/daemon/crash_table.hpp"
 #include "tests/guests/daemon/law.hpp"
+#include "tests/support/http_file_server.hpp"
 
 namespace berth::test {
 namespace {
@@ -107,6 +108,9 @@ protected:
       case CrashAction::kImportImage:
         std::ofstream(harbour_.folder() / "more") << std::string(4096, 'm');
         return post("/v1/images", {{"path", std::filesystem::canonical(harbour_.folder() / "more").string()}, {"kind", "disk"}});
+      case CrashAction::kDownloadImage:
+        server_ = std::make_unique<HttpFileServer>(std::string(40 << 20, 'm')); // twice synced on the way
+        return post("/v1/images", {{"url", server_->url("/more")}, {"kind", "disk"}});
     }
     return fail(ErrorCode::kInternal, "no such action");
   }
@@ -149,7 +153,10 @@ protected:
     EXPECT_TRUE(std::ranges::includes(now.machine_ids, before.machine_ids)) << "the twin carries the identity on";
     // An identity that was made for a VM which never came to be is nobody's.
     if (GetParam().states.empty()) EXPECT_EQ(now.machine_ids, before.machine_ids);
-    if (GetParam().action == CrashAction::kImportImage)
+    const bool is_download = GetParam().action == CrashAction::kDownloadImage;
+    if (is_download && GetParam().step == "image.4_part_fetched")
+      EXPECT_TRUE(server_->requests()[1].range.starts_with("bytes=16")) << server_->requests()[1].range;
+    if (is_download || GetParam().action == CrashAction::kImportImage)
       EXPECT_EQ(now.images.size(), before.images.size() + (GetParam().outcome == "succeeded" ? 1 : 0));
     if (GetParam().action == CrashAction::kRevert) {
       const auto bundle =
@@ -159,6 +166,7 @@ protected:
   }
 
   TestHarbour harbour_;
+  std::unique_ptr<HttpFileServer> server_;
 };
 
 TEST_P(CrashPoint, LeavesNothingHalfMade) {

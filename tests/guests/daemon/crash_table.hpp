@@ -23,6 +23,7 @@ enum class CrashAction {
   kSnapshot,
   kRevert,
   kImportImage,
+  kDownloadImage,
 };
 
 struct CrashCase {
@@ -102,6 +103,15 @@ inline std::vector<CrashCase> crash_table() {
       {"image.1_committed", kImportImage, kNothing, "interrupted", {"stopped"}},
       {"image.2_copied", kImportImage, kNothing, "interrupted", {"stopped"}},
       {"image.3_renamed", kImportImage, kNothing, "interrupted", {"stopped"}},
+      // A download is gone on with, wherever the daemon died.
+      {"image.1_committed", kDownloadImage, kNothing, "succeeded", {"stopped"}},
+      {"image.4_part_fetched", kDownloadImage, kNothing, "succeeded", {"stopped"}},
+      {"image.4_part_fetched", kDownloadImage, kNothing, "succeeded", {"stopped"}, "image.5_fetched"},
+      {"image.5_fetched", kDownloadImage, kNothing, "succeeded", {"stopped"}},
+      {"image.2_copied", kDownloadImage, kNothing, "succeeded", {"stopped"}},
+      {"image.3_renamed", kDownloadImage, kNothing, "succeeded", {"stopped"}},
+      {"operation.before_end", kDownloadImage, kNothing, "succeeded", {"stopped"}},
+      {"operation.after_end", kDownloadImage, kNothing, "succeeded", {"stopped"}},
       {"operation.before_end", kImportImage, kNothing, "interrupted", {"stopped"}},
       {"operation.after_end", kImportImage, kNothing, "succeeded", {"stopped"}},
   };

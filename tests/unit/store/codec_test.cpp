@@ -170,7 +170,15 @@ TEST_F(StoreRoundTrip, KeepsMachineIds) {
 }
 
 TEST_F(StoreRoundTrip, KeepsImagesSnapshotsAndIdempotencyKeys) {
-  const ImageRecord image{std::string(64, 'e'), ImageKind::kRestore, UINT64_MAX, "name", "/a path", moment(1)};
+  const ImageRecord image{std::string(64, 'e'),
+                          ImageKind::kRestore,
+                          UINT64_MAX,
+                          "name",
+                          "/a path",
+                          "15.1",
+                          "24B83",
+                          {"VirtualMac2,1", "Mac14,2"},
+                          moment(1)};
   const SnapshotRecord child{SnapshotId{test::uuid_number(2)},
                              test::vm_number(1),
                              "child",
@@ -191,6 +199,8 @@ TEST_F(StoreRoundTrip, KeepsImagesSnapshotsAndIdempotencyKeys) {
   EXPECT_EQ(state->images[0].kind, image.kind);
   EXPECT_EQ(state->images[0].size_bytes, image.size_bytes);
   EXPECT_EQ(state->images[0].name + state->images[0].origin, "name/a path");
+  EXPECT_EQ(state->images[0].version + " " + state->images[0].build, "15.1 24B83");
+  EXPECT_EQ(state->images[0].supported_models, image.supported_models);
   ASSERT_EQ(state->snapshots.size(), 2U);
   EXPECT_EQ(state->snapshots[0].parent, std::nullopt);
   EXPECT_EQ(state->snapshots[1].parent, root.id);
@@ -279,6 +289,14 @@ TEST(Codec, KeepsTextThatIsNotUtf8Readable) {
   const auto found = codec::decode_vm(codec::encode(vm));
   ASSERT_TRUE(found);
   EXPECT_TRUE(found->status.detail.starts_with("bad "));
+}
+
+// As berth wrote them before it looked into restore images.
+TEST(Codec, ReadsImagesWithoutAVersion) {
+  const auto image = codec::decode_image(R"({"id":"e","kind":"restore","size_bytes":1,"name":"n","origin":"/o","created_at":1})");
+  ASSERT_TRUE(image) << image.error().detail;
+  EXPECT_EQ(image->version + image->build, "");
+  EXPECT_TRUE(image->supported_models.empty());
 }
 
 } // namespace
