@@ -70,7 +70,7 @@ std::vector<std::string> problem_hints(const ClientError& error) {
   if (code == "machine_id_carried")
     return {"to delete it, delete the VMs that carry it first (berth mid show KEY lists them); to import a VM that shares it "
             "with them, say --mid-policy keep_shared"};
-  if (code == "image_in_use") return {"VMs boot from it: berth images ls -o wide lists them"};
+  if (code == "image_in_use") return {"VMs boot from it, or are installed from it: berth images ls -o wide lists them"};
   if (code == "nothing_to_boot") return {"it was made empty; make it with --kernel, --efi or --disk-image (berth create --help)"};
   if (code == "insufficient_memory") return {"end another VM, or give this one less: berth set --memory SIZE NAME"};
   if (code == "insufficient_disk" || code == "storage_failed")
@@ -81,6 +81,8 @@ std::vector<std::string> problem_hints(const ClientError& error) {
   if (code == "precondition_failed")
     return {"somebody else has changed it in the meantime; look at it, and run the command again"};
   if (code == "machine_unreachable") return {"the VM's process is silent; end it by force: berth stop --force NAME"};
+  if (code == "network_unavailable")
+    return {"look at the URL and at the network of the daemon's host; the same command again goes on where it ended"};
   if (code == "driver_unavailable") return {"berth host says which drivers there are, and why not"};
   if (code == "not_found") return {"berth ls lists the VMs"};
   if (code == "starting" || code == "shutting_down" || code == "too_many_requests") return {"try again in a moment"};

@@ -1,4 +1,4 @@
-// images ls, add, rm.
+// images ls, add, pull, rm.
 #include "client/commands/images.hpp"
 
 #include <algorithm>
@@ -57,6 +57,35 @@ ExitCode add_image(Session& session, const std::string& path, const std::string&
   return report(session, image_kind(), path + " as " + id.substr(0, 12), change, {"imported", "imported", "importing"});
 }
 
+struct Source {
+  std::string from, kind, name, sha256; // `from` is a URL, or "latest"
+};
+
+ExitCode pull_image(Session& session, const Source& source) {
+  Json body;
+  if (source.from == "latest")
+    body["latest"] = true;
+  else
+    body["url"] = source.from;
+  body["kind"] = source.kind;
+  if (!source.name.empty()) body["name"] = source.name;
+  if (!source.sha256.empty()) body["sha256"] = source.sha256;
+  Progress progress{session};
+  const auto change = session.daemon.change("POST", "/v1/images", to_json_line(body), wait_of(session, progress));
+  progress.clear();
+  if (!change || change->operation)
+    return report(session, image_kind(), source.from, change, {"pulled", "{} is here already", "pulling"});
+  const Json image = parse_document(change->document);
+  return report(session, image_kind(), text(image, "name") + " as " + text(image, "id").substr(0, 12), change,
+                {"pulled", "pulled", "pulling"});
+}
+
+// A sign that is no letter of a hash stays for the daemon to refuse.
+std::string lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
+  return text;
+}
+
 ExitCode remove_image(Session& session, const std::string& reference) {
   const auto id = known_image(session, reference);
   if (!id) return fail(session, id.error());
@@ -76,6 +105,27 @@ void add_add(CLI::App& parent, Chosen& chosen) {
       ->check(CLI::IsMember(std::vector<std::string>{"kernel", "initramfs", "disk", "restore"}));
   command->add_option("--name", options->name, "Name (default: the file's)");
   chosen.on(command, [options](Session& session) { return add_image(session, options->path, options->kind, options->name); });
+}
+
+void add_pull(CLI::App& parent, Chosen& chosen) {
+  const auto source = std::make_shared<Source>();
+  source->kind = "restore";
+  CLI::App* command = parent.add_subcommand("pull", "Fetch an image into the store of images");
+  command->add_option("source", source->from, "An http or https URL, or 'latest': the newest macOS for this host")
+      ->required()
+      ->check([](const std::string& given) {
+        const bool is_known = given == "latest" || given.starts_with("https://") || given.starts_with("http://");
+        return is_known ? std::string{} : "'" + given + "' is neither 'latest' nor an http or https URL";
+      });
+  command->add_option("--kind", source->kind, "What it is")
+      ->check(CLI::IsMember(std::vector<std::string>{"kernel", "initramfs", "disk", "restore"}))
+      ->capture_default_str();
+  command->add_option("--name", source->name, "Name (default: the file's)");
+  command->add_option("--sha256", source->sha256, "SHA-256 that it must have, 64 hexadecimal digits");
+  chosen.on(command, [source](Session& session) {
+    source->sha256 = lower_case(source->sha256);
+    return pull_image(session, *source);
+  });
 }
 
 } // namespace
@@ -111,6 +161,7 @@ void add_image_commands(CLI::App& app, Chosen& chosen) {
   chosen.on_alone(parent, list_all);
   chosen.on(parent->add_subcommand("ls", "List images"), list_all);
   add_add(*parent, chosen);
+  add_pull(*parent, chosen);
   const auto names = std::make_shared<std::vector<std::string>>();
   CLI::App* remove = parent->add_subcommand("rm", "Delete images that no VM boots from");
   remove->add_option("images", *names, "Ids, beginnings of ids, or names")->required();

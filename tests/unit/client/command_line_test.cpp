@@ -167,6 +167,28 @@ TEST(CommandLine, ImagesWithoutASubcommandAreListed) {
   EXPECT_EQ(outcome.out, "ID  KIND  SIZE  NAME  AGE\n");
 }
 
+TEST(CommandLine, PullAsksForAUrlOrTheLatestImageAndShowsItsProgress) {
+  const std::string running = R"({"id":"o1","kind":"import_image","state":"running","vm":null,"subject":"a.ipsw","progress":0.5,)"
+                              R"("step":"downloading: 1.0 GB of 2.0 GB, 50.0 MB/s","position":null,"blocked_by":[],"error":null,)"
+                              R"("requestor":{"uid":0},"result":null,"revision":1,"created_at":"2026-01-01T00:00:00.000Z",)"
+                              R"("started_at":null,"finished_at":null})";
+  std::string done = running;
+  done.replace(done.find("running"), 7, "succeeded");
+  done.replace(done.find("\"result\":null"), 13, "\"result\":\"abc\"");
+  const std::string image = R"({"id":"0123456789abcdef","name":"a.ipsw","kind":"restore"})";
+  FakeDaemon daemon{{json_answer(202, running), json_answer(200, running), json_answer(200, done), json_answer(200, image),
+                     json_answer(201, image)}};
+  const auto pulled =
+      run(daemon.socket_path(), {"images", "pull", "https://host/a.ipsw", "--sha256", std::string(64, 'A'), "--name", "mine"});
+  EXPECT_EQ(pulled.code, 0) << pulled.err;
+  EXPECT_THAT(pulled.err, HasSubstr("downloading: 1.0 GB of 2.0 GB, 50.0 MB/s"));
+  EXPECT_THAT(pulled.out + pulled.err, HasSubstr("a.ipsw as 0123456789ab"));
+  EXPECT_THAT(daemon.requests().at(0), HasSubstr(R"({"url":"https://host/a.ipsw","kind":"restore","name":"mine","sha256":")" +
+                                                 std::string(64, 'a') + "\"}"));
+  EXPECT_EQ(run(daemon.socket_path(), {"images", "pull", "latest"}).code, 0);
+  EXPECT_THAT(daemon.requests().at(4), HasSubstr(R"({"latest":true,"kind":"restore"})"));
+}
+
 TEST(CommandLine, AWrongCommandLineIsTwo) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"nonsense"},
@@ -175,6 +197,9 @@ TEST(CommandLine, AWrongCommandLineIsTwo) {
                                              {"ls", "-o", "xml"},
                                              {"create", "web", "--label", "x"},
                                              {"snapshot"},
+                                             {"images", "pull"},
+                                             {"images", "pull", "/a/file"},
+                                             {"images", "pull", "file:///a/file"},
                                              {"stop", "web", "--force", "--deadline", "3"},
                                              {"console", "web", "--escape", "?"},
                                              {"set", "web", "--timeout", "soon"}}) {

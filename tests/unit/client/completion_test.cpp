@@ -39,6 +39,8 @@ TEST(Completion, ContainsEveryCommandAndOption) {
       }
     }
     EXPECT_THAT(script, HasSubstr("berth __names "));
+    EXPECT_THAT(script, HasSubstr("pull"));
+    EXPECT_THAT(script, HasSubstr("sha256"));
     EXPECT_THAT(script, HasSubstr("table wide json yaml name"));
     EXPECT_THAT(script, Not(HasSubstr("'berth __names'"))) << "hidden commands are not offered";
   }
@@ -51,6 +53,8 @@ TEST(Completion, TheCommandsOfTheContractAreThere) {
                            "images", "leases", "snapshot", "set",     "completion", "version", "repair"}) {
     EXPECT_NO_THROW((void)command_line.app().get_subcommand(name)) << name;
   }
+  for (const char* name : {"ls", "add", "pull", "rm"})
+    EXPECT_NO_THROW((void)command_line.app().get_subcommand("images")->get_subcommand(name)) << name;
 }
 
 TEST(Completion, NamesAreAskedForByTheKindOfTheArgument) {
