@@ -32,7 +32,7 @@ public:
     if (table_ > room || count_ == 0 || count_ > (room - table_) / offset_size_) return false;
     std::set<std::uint64_t> seen;
     for (std::uint64_t object = 0; object < count_; ++object)
-      if (is_container(object) && !refers_once(object, seen)) return false;
+      if (is_container(object) && !is_plain(object, seen)) return false;
     return seen.size() <= most_containers_;
   }
 
@@ -45,8 +45,12 @@ private:
     const auto at = place_of(object);
     return at && data_[*at] >= 0xa0 && data_[*at] < 0xe0;
   }
-  // Notes the containers in this one; false when one was noted before.
-  bool refers_once(std::uint64_t object, std::set<std::uint64_t>& seen) const {
+  bool is_ascii(std::uint64_t object) const {
+    const auto at = place_of(object);
+    return at && (data_[*at] & 0xf0) == 0x50;
+  }
+  // Notes the containers in this one; false when one was noted before, and for a key that is no ASCII text.
+  bool is_plain(std::uint64_t object, std::set<std::uint64_t>& seen) const {
     std::size_t at = *place_of(object);
     const bool is_dictionary = data_[at] >= 0xd0;
     std::uint64_t count = data_[at++] & 15;
@@ -59,11 +63,15 @@ private:
       at += size;
     }
     if (count > (end - at) / reference_size_) return false;
+    // All keys stand before all values. A key that is no text, or one whose UTF-16 is broken,
+    // fails an assertion of libplist 2.2, and ends the daemon: none of what is read here has keys but of ASCII.
+    const std::uint64_t keys = is_dictionary ? count : 0;
     if (is_dictionary) count *= 2;
     if (count > (end - at) / reference_size_) return false;
-    for (; count > 0; --count, at += reference_size_) {
+    for (std::uint64_t i = 0; i < count; ++i, at += reference_size_) {
       const std::uint64_t target = big_endian(data_.subspan(at, reference_size_));
       if (target >= count_) return false;
+      if (i < keys && !is_ascii(target)) return false;
       if (is_container(target) && !seen.insert(target).second) return false;
     }
     return true;

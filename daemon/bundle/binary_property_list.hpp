@@ -7,7 +7,8 @@
 
 namespace berth {
 
-// Whole, every reference within it, at most so many arrays and dictionaries, and each of them in one place only.
+// Whole, every reference within it, at most so many arrays and dictionaries, and each of them in one place only;
+// every key of a dictionary is ASCII.
 bool is_sound_binary_property_list(std::span<const std::uint8_t> data, std::size_t most_containers);
 
 } // namespace berth
