@@ -289,6 +289,8 @@ std::uint64_t Download::gained() const { return impl_->gained; }
 std::uint64_t Download::size() const { return impl_->file.size(); }
 std::string Download::sha256() { return impl_->file.finish_hash(); }
 
+bool Download::can_go_on(const std::filesystem::path& file) { return PartialFile(file, 1).is_worth_keeping(); }
+
 void Download::remove(const std::filesystem::path& file) {
   (void)files::remove_all(file);
   (void)files::remove_all(PartialFile::record_of(file));

@@ -42,11 +42,12 @@ public:
   // One attempt, from where the last one ended to the end. kNetworkUnavailable for what the network and the server do,
   // kInsufficientDisk (looked at before the first byte is written), kStorageFailed, kCancelled when it was stopped.
   Result<void> fetch(const DownloadWatch& watch);
-  bool is_worth_a_retry() const;                         // after a failure: whether the same may go better in a moment
-  std::uint64_t gained() const;                          // bytes that the last attempt brought
-  std::uint64_t size() const;                            // of what is there
-  std::string sha256();                                  // of the whole; once, after success
-  static void remove(const std::filesystem::path& file); // with what lies beside it
+  bool is_worth_a_retry() const;                            // after a failure: whether the same may go better in a moment
+  std::uint64_t gained() const;                             // bytes that the last attempt brought
+  std::uint64_t size() const;                               // of what is there
+  std::string sha256();                                     // of the whole; once, after success
+  static bool can_go_on(const std::filesystem::path& file); // another object, in another daemon
+  static void remove(const std::filesystem::path& file);    // with what lies beside it
 
   struct Impl; // libcurl calls it back
 

@@ -29,6 +29,8 @@ public:
 
   // Opens it and hashes what an earlier daemon was sure of; the rest is cut off. kCancelled when `is_stopped`. Once.
   Result<void> open(const std::function<bool()>& is_stopped);
+  // Without opening it: whether another daemon would go on with it.
+  bool is_worth_keeping() { return read_record() > 0 && !remote_.mark().empty(); }
   bool is_open() const { return static_cast<bool>(fd_); }
 
   // Begins anew, with a file that the server describes so. kInsufficientDisk.

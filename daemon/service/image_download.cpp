@@ -52,9 +52,9 @@ Task<Result<ImageService::Arrival>> ImageService::download(std::shared_ptr<Opera
   if (!downloaded) {
     const ErrorCode code = downloaded.error().code;
     // What came is kept for the next daemon, or for who asks again when the network is better; nobody else needs it.
-    if (code != ErrorCode::kInterrupted && code != ErrorCode::kNetworkUnavailable)
-      co_await blocking(context_.loop, [file = arrival.file] {
-        Download::remove(file);
+    if (code != ErrorCode::kInterrupted)
+      co_await blocking(context_.loop, [file = arrival.file, may_stay = code == ErrorCode::kNetworkUnavailable] {
+        if (!may_stay || !Download::can_go_on(file)) Download::remove(file);
         return true;
       });
     co_return std::unexpected(downloaded.error());

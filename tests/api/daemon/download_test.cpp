@@ -131,6 +131,7 @@ TEST_F(ImageDownloads, OfWrongBytesAreRefusedAndForgotten) {
   EXPECT_EQ(api_.post("/v1/images", order(), kWait).code(), "image_invalid");
   server_.always({.kind = Kind::kStatus, .status = 404});
   EXPECT_EQ(api_.post("/v1/images", order(), kWait).code(), "network_unavailable");
+  EXPECT_TRUE(is_staging_empty()) << "nothing has come that could be gone on with";
   EXPECT_TRUE(api_.get("/v1/images").json()["items"].empty());
 }
 
