@@ -171,8 +171,9 @@ TEST(Layering, KeepsCoreToTheStandardLibrary) {
 }
 
 bool is_vendor(const std::string& name) {
-  for (const std::string_view prefix : {"boost/", "nlohmann/", "spdlog/", "plist/", "nettle/", "libmnl/", "CLI/", "yaml-cpp/", "curl/",
-                                        "prometheus/", "objc/", "Foundation/", "Virtualization/", "dispatch/", "AppKit/"})
+  for (const std::string_view prefix :
+       {"boost/", "nlohmann/", "spdlog/", "plist/", "nettle/", "libmnl/", "CLI/", "yaml-cpp/", "curl/", "prometheus/", "objc/",
+        "Foundation/", "Virtualization/", "dispatch/", "AppKit/"})
     if (name.starts_with(prefix)) return true;
   return name == "sqlite3.h" || name == "CLI11.hpp" || name == "zip.h";
 }
