@@ -52,7 +52,10 @@ void act(ApiClient& api, std::mt19937& random, const std::vector<std::string>& n
   if (choice <= 2 && answer->status == 200) ++counters.starts;
   if (answer->code() == "quota_exceeded" || answer->code() == "quota_held_elsewhere" || answer->code() == "machine_id_in_use")
     ++counters.refused;
-  if (answer->status == 500) ++counters.bugs;
+  if (answer->status == 500) {
+    ++counters.bugs;
+    std::cerr << target << ": " << answer->body << "\n";
+  }
   if (choice > 10 && answer->status == 200 && answer->json()["quota"]["used"].get<int>() > 2) ++counters.above_quota;
 }
 
