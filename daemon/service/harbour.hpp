@@ -69,9 +69,9 @@ private:
   Task<void> recover(VmHandle vm, std::shared_ptr<OperationControl> control);
   Task<void> recover_operation(VmHandle vm, std::shared_ptr<OperationControl> control, OperationHandle operation);
   Task<void> free_source(VmHandle vm);
-  Task<void> end_lost_operations();
+  Task<void> end_lost_operations(std::vector<OperationId> unfinished);
   std::vector<std::filesystem::path> set_aside();
-  Task<void> recover_all(std::vector<std::filesystem::path> leftovers);
+  Task<void> recover_all(std::vector<std::filesystem::path> leftovers, std::vector<OperationId> unfinished);
   Task<void> address_changed(VmId vm);
 
   EventLoop& loop_;

@@ -19,11 +19,16 @@ bool needs_a_look(const VmRecord& vm) {
 
 void Harbour::start() {
   addresses_->start();
-  tasks_.spawn("recovery", recover_all(set_aside()));
+  // Known now, before the first request: what begins later is nobody's to end but its own.
+  std::vector<OperationId> unfinished;
+  for (const OperationId& id : world_.operation_order)
+    if (const OperationHandle operation = world_.operation(id); operation && !is_finished(operation->record.state))
+      unfinished.push_back(id);
+  tasks_.spawn("recovery", recover_all(set_aside(), std::move(unfinished)));
 }
 
 // VMs are recovered side by side: a silent one does not keep the others.
-Task<void> Harbour::recover_all(std::vector<std::filesystem::path> leftovers) {
+Task<void> Harbour::recover_all(std::vector<std::filesystem::path> leftovers, std::vector<OperationId> unfinished) {
   co_await blocking(loop_, [leftovers] {
     for (const auto& each : leftovers) (void)files::remove_all(each);
     return true;
@@ -37,11 +42,11 @@ Task<void> Harbour::recover_all(std::vector<std::filesystem::path> leftovers) {
     holder.id = vm->record.status.operation.value_or(OperationId{});
     if (auto control = operations_->hold(*vm, holder)) tasks_.spawn("recover " + vm->record.name, recover(vm, *control));
   }
-  for (const OperationId& id : std::vector(world_.operation_order.begin(), world_.operation_order.end())) {
+  for (const OperationId& id : unfinished) {
     const OperationHandle operation = world_.operation(id);
     if (operation && operation->record.state == OperationState::kQueued) power_->requeue(operation->record);
   }
-  co_await end_lost_operations();
+  co_await end_lost_operations(std::move(unfinished));
   // The queue moves and autostart begins when all that may hold a berth is known.
   for (;;) {
     bool is_recovering = false;
@@ -169,8 +174,8 @@ Task<void> Harbour::recover_operation(VmHandle vm, std::shared_ptr<OperationCont
 }
 
 // Operations without a VM, or whose VM is gone.
-Task<void> Harbour::end_lost_operations() {
-  for (const OperationId& id : std::vector(world_.operation_order.begin(), world_.operation_order.end())) {
+Task<void> Harbour::end_lost_operations(std::vector<OperationId> unfinished) {
+  for (const OperationId& id : unfinished) {
     const OperationHandle operation = world_.operation(id);
     if (!operation || is_finished(operation->record.state) || operation->record.state == OperationState::kQueued) continue;
     const VmHandle vm = operation->record.vm ? world_.vm(*operation->record.vm) : nullptr;
