@@ -284,7 +284,8 @@ Task<void> VmService::run_new(VmHandle vm, std::shared_ptr<OperationControl> con
   }
   if (built && control->is_cancelled) built = fail(ErrorCode::kCancelled, "the operation was cancelled");
   if (built) {
-    co_await operations_.end(vm, control, id.to_string(), StateChange{VmState::kStopped, "created", vm->record.status.detail, {}});
+    co_await operations_.end(vm, control, id.to_string(),
+                             StateChange{VmState::kStopped, "created", vm->record.status.detail, {}});
     co_return;
   }
   co_await undo_new(vm, control, built.error());
@@ -373,8 +374,9 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   // berth.json follows the ledger; when it cannot, the ledger still is the truth.
   if (committed && !data.empty())
     (void)co_await blocking(context_.loop,
-                            [file = BundlePaths{context_.paths.bundle(record.id)}.description(),
-                             text = describe(record, data)] { return files::replace(file, files::as_bytes(text)); });
+                            [file = BundlePaths{context_.paths.bundle(record.id)}.description(), text = describe(record, data)] {
+                              return files::replace(file, files::as_bytes(text));
+                            });
   co_return committed;
 }
 

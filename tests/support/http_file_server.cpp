@@ -150,7 +150,8 @@ void HttpFileServer::respond(int fd, const HttpStep& step, const HttpRequest& re
   if (step.kind == Kind::kStatus)
     return send_all(fd, "HTTP/1.1 " + std::to_string(step.status) + " No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
   if (step.kind == Kind::kRedirect)
-    return send_all(fd, "HTTP/1.1 302 Found\r\nContent-Length: 2\r\nConnection: close\r\nLocation: " + step.location + "\r\n\r\nno");
+    return send_all(fd,
+                    "HTTP/1.1 302 Found\r\nContent-Length: 2\r\nConnection: close\r\nLocation: " + step.location + "\r\n\r\nno");
   std::uint64_t first = 0;
   const bool is_same = request.if_range.empty() || request.if_range == etag || request.if_range == last_modified;
   if (!request.range.empty() && is_same && step.kind != Kind::kIgnoreRange) first = std::stoull(request.range.substr(6));
