@@ -11,6 +11,8 @@ namespace {
 // A guest that still boots loses the request, as a machine loses the press of its button; so it is made again.
 constexpr Duration kAskAgain{2'000};
 constexpr Duration kGoneDeadline{10'000}; // from SIGKILL to the end of the process: more means a host in trouble
+// A start that was taken over ends by its driver's own deadlines; only then is it known whether there is a process.
+constexpr Duration kStartOnItsWay{120'000};
 
 // Without a machine object a VM is unreachable, or its end is just being written.
 Error no_machine(const VmEntry& vm) {
@@ -146,7 +148,7 @@ Task<Result<void>> PowerService::end_machine(VmHandle vm, std::shared_ptr<Operat
                          asked ? "the guest did not shut down in time: forcing" : "the guest cannot be asked: forcing");
   }
   // A start on its way has no machine yet; it ends by itself when it sees that it was taken over, or gives one.
-  const SteadyTime end = context_.loop.steady_now() + kGoneDeadline;
+  const SteadyTime end = context_.loop.steady_now() + kStartOnItsWay;
   while (!vm->machine && is_active(vm->record.status.state)) {
     const auto left = std::chrono::ceil<Duration>(end - context_.loop.steady_now());
     if (left <= Duration{0} || !co_await wait_for(context_.loop, vm->changed, left)) co_return std::unexpected(no_machine(*vm));

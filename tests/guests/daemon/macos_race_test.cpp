@@ -14,9 +14,10 @@ namespace {
 
 constexpr int kClientsPerDaemon = 16;
 
+// BERTH_RACE_SECONDS=60 looks longer.
 std::chrono::seconds race_time() {
   const char* chosen = std::getenv("BERTH_RACE_SECONDS");
-  return std::chrono::seconds{chosen ? std::max(1, std::atoi(chosen)) : 60};
+  return std::chrono::seconds{chosen ? std::max(1, std::atoi(chosen)) : 10};
 }
 
 struct Counters {
@@ -42,7 +43,7 @@ void act(ApiClient& api, std::mt19937& random, const std::vector<std::string>& n
     case 8: answer = post("/pause", Json::object()); break;
     case 9: answer = post("/resume", Json::object()); break;
     case 10: answer = post("/restart", {{"deadline_ms", 50}}); break;
-    default: answer = api.try_request("GET", "/v1/host");
+    default: answer = api.try_request("GET", "/v1/vms?state=running");
   }
   ++counters.requests;
   if (!answer) {
@@ -56,7 +57,8 @@ void act(ApiClient& api, std::mt19937& random, const std::vector<std::string>& n
     ++counters.bugs;
     std::cerr << target << ": " << answer->body << "\n";
   }
-  if (choice > 10 && answer->status == 200 && answer->json()["quota"]["used"].get<int>() > 2) ++counters.above_quota;
+  // Guests that run, and not berths taken: a daemon that was killed counts every start that it had begun until it has looked.
+  if (choice > 10 && answer->status == 200 && answer->json()["items"].size() > 2) ++counters.above_quota;
 }
 
 class MacosRace : public MacosGuests {
