@@ -16,4 +16,21 @@ Result<void> check_vm_name(std::string_view name) {
               "a name has 1 to 63 letters, digits, '.', '_' or '-', begins with a letter or digit, and is no UUID", "name");
 }
 
+MachineSpec spec_of(const VmRecord& record, const StatePaths& paths) {
+  MachineSpec spec;
+  spec.id = record.id;
+  spec.name = record.name;
+  spec.guest = record.guest;
+  spec.machine_id = record.machine_id;
+  spec.cpu_count = record.cpu_count;
+  spec.memory_bytes = record.memory_bytes;
+  spec.bundle = paths.bundle(record.id);
+  spec.runtime_dir = paths.runtime(record.id);
+  spec.has_disk = record.disk_bytes > 0;
+  spec.boot = record.boot;
+  spec.display = record.display;
+  spec.network = {record.network, {}, record.mac_address};
+  return spec;
+}
+
 } // namespace berth

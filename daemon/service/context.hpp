@@ -108,6 +108,9 @@ struct Context {
 // alone. kPathNotAllowed when others have none. The one place that decides it.
 Result<std::vector<std::filesystem::path>> roots_for(const Context& context, const Caller& caller, const std::string& path);
 
+// What a driver is told of a VM, but for what only a start knows: image files, taps, a saved state.
+MachineSpec spec_of(const VmRecord& record, const StatePaths& paths);
+
 // The rule of VM names as a refusal: kInvalidValue on "name".
 Result<void> check_vm_name(std::string_view name);
 

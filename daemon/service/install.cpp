@@ -113,19 +113,8 @@ Task<Result<void>> VmService::install(VmHandle vm, std::shared_ptr<OperationCont
   if (auto prepared = co_await plan->installer->prepare(staging); !prepared) co_return std::unexpected(prepared.error());
   crash_point("install.2_prepared");
 
-  MachineSpec spec;
-  spec.id = record.id;
-  spec.name = record.name;
-  spec.guest = record.guest;
-  spec.machine_id = record.machine_id;
-  spec.cpu_count = record.cpu_count;
-  spec.memory_bytes = record.memory_bytes;
+  MachineSpec spec = spec_of(record, context_.paths);
   spec.bundle = staging;
-  spec.runtime_dir = context_.paths.runtime(record.id);
-  spec.has_disk = true;
-  spec.boot = record.boot;
-  spec.display = record.display;
-  spec.network = {record.network, {}, record.mac_address};
   spec.inherited.push_back(std::move(**built));
   InstallWatch watch;
   watch.is_cancelled = std::shared_ptr<const std::atomic<bool>>(control, &control->is_cancelled);
@@ -152,12 +141,8 @@ Task<Result<void>> VmService::install(VmHandle vm, std::shared_ptr<OperationCont
 Task<void> VmService::end_installer(VmHandle vm) {
   MachineDriver* driver = context_.driver(vm->record.driver);
   if (!driver || !driver->installer()) co_return;
-  MachineSpec spec;
-  spec.id = vm->record.id;
-  spec.name = vm->record.name;
-  spec.machine_id = vm->record.machine_id;
+  MachineSpec spec = spec_of(vm->record, context_.paths);
   spec.bundle = context_.paths.staging() / vm->record.id.to_string();
-  spec.runtime_dir = context_.paths.runtime(vm->record.id);
   auto adopted = co_await driver->adopt(std::move(spec), {});
   if (adopted) (void)co_await adopted->machine->force_stop();
   (void)co_await blocking(context_.loop,

@@ -122,12 +122,7 @@ Task<void> PowerService::adopt(VmHandle vm) {
   auto spec = make_spec(*vm, false);
   if (!spec) {
     // An image that the guest came from is missing; the process does not need it any more.
-    spec = MachineSpec{};
-    spec->id = vm->record.id;
-    spec->name = vm->record.name;
-    spec->machine_id = vm->record.machine_id;
-    spec->bundle = context_.paths.bundle(vm->record.id);
-    spec->runtime_dir = context_.paths.runtime(vm->record.id);
+    spec = spec_of(vm->record, context_.paths);
   }
   context_.world.admission.adopt(claim_of(vm->record));
   Result<Adopted> adopted = fail(ErrorCode::kDriverUnavailable, "this host has no driver " + vm->record.driver);

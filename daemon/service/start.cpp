@@ -160,19 +160,7 @@ Task<Result<Accepted>> PowerService::admit(VmHandle vm, StartOptions options, Op
 
 Result<MachineSpec> PowerService::make_spec(const VmEntry& vm, bool is_restoring) const {
   const VmRecord& record = vm.record;
-  MachineSpec spec;
-  spec.id = record.id;
-  spec.name = record.name;
-  spec.guest = record.guest;
-  spec.machine_id = record.machine_id;
-  spec.cpu_count = record.cpu_count;
-  spec.memory_bytes = record.memory_bytes;
-  spec.bundle = context_.paths.bundle(record.id);
-  spec.runtime_dir = context_.paths.runtime(record.id);
-  spec.has_disk = record.disk_bytes > 0;
-  spec.boot = record.boot;
-  spec.display = record.display;
-  spec.network = {record.network, {}, record.mac_address};
+  MachineSpec spec = spec_of(record, context_.paths);
   for (const auto& [id, file] :
        {std::pair{&record.boot.kernel, &spec.kernel}, std::pair{&record.boot.initramfs, &spec.initramfs}}) {
     if (id->empty()) continue;
