@@ -66,6 +66,7 @@ private:
   Harbour(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers, RandomBytes random,
           Log log);
   void compose(RandomBytes random, Log log);
+  void hold_and_recover();
   Task<void> recover(VmHandle vm, std::shared_ptr<OperationControl> control);
   Task<void> recover_operation(VmHandle vm, std::shared_ptr<OperationControl> control, OperationHandle operation);
   Task<void> free_source(VmHandle vm);

@@ -117,14 +117,13 @@ Task<void> PowerService::handle_paused(VmHandle vm, bool is_paused) {
 
 // After a restart of the daemon: connect to what lives, and tell what has ended. Nothing is killed and nothing is
 // deleted; in doubt the VM is unreachable and keeps its claim.
-Task<void> PowerService::adopt(VmHandle vm) {
+Task<void> PowerService::adopt(VmHandle vm, std::shared_ptr<OperationControl> control) {
   MachineDriver* driver = context_.driver(vm->record.driver);
   auto spec = make_spec(*vm, false);
   if (!spec) {
     // An image that the guest came from is missing; the process does not need it any more.
     spec = spec_of(vm->record, context_.paths);
   }
-  context_.world.admission.adopt(claim_of(vm->record));
   Result<Adopted> adopted = fail(ErrorCode::kDriverUnavailable, "this host has no driver " + vm->record.driver);
   MachineExit exit;
   if (driver) {
@@ -157,7 +156,6 @@ Task<void> PowerService::adopt(VmHandle vm) {
   } else if (adopted.error().code == ErrorCode::kNotFound) {
     context_.addresses.untrack(vm->record);
     context_.network.detach(vm->record.id);
-    context_.world.admission.release(vm->record.id);
     const bool has_saved_state = co_await blocking(context_.loop, [saved_state] {
       std::error_code error;
       return std::filesystem::exists(saved_state, error);
@@ -168,13 +166,23 @@ Task<void> PowerService::adopt(VmHandle vm) {
     change = {is_suspended ? VmState::kSuspended : state_after(exit), std::string(to_string(exit.reason)), exit.detail, {}};
   }
   const auto lock = co_await vm->mutex.lock();
+  // A forced stop that took over waits for the machine: the books go on saying what it does.
+  if (vm->machine && !operations_.is_holder(*vm, *control)) {
+    const auto& told = vm->record.status;
+    change = {told.state, told.reason, told.detail, change.process};
+    vm->changed.notify();
+  }
   if (vm->record.status.state == change.state && vm->record.status.process == change.process) co_return;
   VmRecord record = OperationService::changed(*vm, change, context_.loop.now());
   Transaction transaction;
-  transaction.events = {state_event(context_.ledger, record, vm->record.status.state)};
+  if (record.status.state != vm->record.status.state)
+    transaction.events = {state_event(context_.ledger, record, vm->record.status.state)};
   transaction.writes = {std::move(record)};
   co_await context_.ledger.record(std::move(transaction));
+  if (!is_active(change.state)) context_.world.admission.release(vm->record.id);
 }
+
+void PowerService::claim_again(const VmEntry& vm) { context_.world.admission.adopt(claim_of(vm.record)); }
 
 void PowerService::requeue(const OperationRecord& operation) {
   const VmHandle vm = operation.vm ? context_.world.vm(*operation.vm) : nullptr;

@@ -50,8 +50,19 @@ std::shared_ptr<OperationControl> OperationService::take_over(VmEntry& vm, const
   }
   auto control = std::make_shared<OperationControl>();
   control->id = operation.id;
+  control->taken_from = vm.holder;
   vm.holder = control;
   return control;
+}
+
+// The books could not be written: whoever had the VM goes on with it.
+void OperationService::give_back(VmEntry& vm, const OperationControl& control) const {
+  if (!is_holder(vm, control)) return;
+  const auto before = control.taken_from.lock();
+  if (!before || !controls_.contains(before->id)) return let_go(vm, control);
+  before->is_cancelled = false;
+  before->is_preempted = false;
+  vm.holder = before;
 }
 
 void OperationService::let_go(VmEntry& vm, const OperationControl& control) const {
@@ -86,7 +97,7 @@ Task<Result<void>> OperationService::begin(VmHandle vm, std::shared_ptr<Operatio
     }
     if (action && transition(before, *action).kind != Transition::Kind::kEnter) {
       controls_.erase(operation.id);
-      let_go(*vm, *control);
+      give_back(*vm, *control);
       co_return std::unexpected(state_conflict(before, *action, vm->record.id.to_string()));
     }
     VmRecord record = vm->record;
@@ -118,7 +129,7 @@ Task<Result<void>> OperationService::begin(VmHandle vm, std::shared_ptr<Operatio
   if (!committed) {
     if (caller.idempotency) caller.idempotency->location.clear();
     controls_.erase(operation.id);
-    let_go(*vm, *control);
+    give_back(*vm, *control);
   }
   co_return committed;
 }
@@ -149,13 +160,19 @@ Task<void> OperationService::end(VmHandle vm, std::shared_ptr<OperationControl> 
   {
     const auto lock = co_await vm->mutex.lock();
     if (control->is_preempted && !outcome) outcome = fail(ErrorCode::kCancelled, "a forced stop took over");
-    if (is_holder(*vm, *control) && !vm->is_gone) {
-      const VmState before = vm->record.status.state;
+    const VmState before = vm->record.status.state;
+    const bool is_held = is_holder(*vm, *control);
+    // What has come to rest rests, whoever has the VM by now: a forced stop waits for just that.
+    const bool is_at_rest = change && !is_active(change->state) && is_active(before) && !vm->machine;
+    if (!vm->is_gone && (is_held || is_at_rest)) {
       // The end of the process is told by its own way: an operation never makes a dead machine run again in the books.
-      if (change && is_active(change->state) && !vm->machine) change.reset();
+      // What nobody can reach is told as that, unless the end has been told already.
+      const bool is_lost = change && change->state == VmState::kUnreachable && is_active(before);
+      if (change && is_active(change->state) && !vm->machine && !is_lost) change.reset();
+      if (change && !is_held) change = StateChange{change->state, "forced", {}, {}};
       VmRecord record = change ? changed(*vm, *change, context_.loop.now()) : vm->record;
       if (!change) ++record.revision;
-      record.status.operation.reset();
+      if (is_held) record.status.operation.reset();
       if (record.status.state != before) extra.events.push_back(state_event(context_.ledger, record, before));
       extra.writes.emplace_back(std::move(record));
     }

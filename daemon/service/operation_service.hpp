@@ -37,6 +37,8 @@ public:
   std::shared_ptr<OperationControl> take_over(VmEntry& vm, const OperationRecord& operation) const;
   bool is_holder(const VmEntry& vm, const OperationControl& control) const { return vm.holder.get() == &control; }
   void let_go(VmEntry& vm, const OperationControl& control) const;
+  // Undoes take_over(), when nothing came of it: an operation that is still at work has its VM again.
+  void give_back(VmEntry& vm, const OperationControl& control) const;
 
   // Commits the intent: the operation and the VM's new state together, with what else belongs to it. On failure the VM
   // is let go and nothing has changed. With an `action` the table is asked again when the VM's mutex is held: a guest may

@@ -106,14 +106,14 @@ Task<Result<Accepted>> PowerService::stop(VmHandle vm, StopOptions options, Call
   if (verdict.kind == Transition::Kind::kAlready) co_return Accepted{false, {}};
   if (verdict.kind == Transition::Kind::kIllegal)
     co_return std::unexpected(state_conflict(state, action, vm->record.id.to_string()));
-  if (state == VmState::kUnreachable && !vm->machine) co_return std::unexpected(no_machine(*vm));
+  // Held, somebody looks for its process, and the stop waits for what is found.
+  if (state == VmState::kUnreachable && !vm->machine && !vm->holder) co_return std::unexpected(no_machine(*vm));
   OperationRecord operation = operations_.make(OperationKind::kStop, vm.get(), caller);
   operation.parameters = options.force ? "force" : "request";
   const OperationId id = operation.id;
   std::shared_ptr<OperationControl> control;
   if (options.force) {
     control = operations_.take_over(*vm, operation);
-    vm->keeps_claim = false;
   } else {
     auto held = operations_.hold(*vm, operation);
     if (!held) co_return std::unexpected(held.error());
@@ -123,6 +123,7 @@ Task<Result<Accepted>> PowerService::stop(VmHandle vm, StopOptions options, Call
       VmState::kStopping, options.force ? "force_stop_requested" : "stop_requested", {}, vm->record.status.process};
   if (auto begun = co_await operations_.begin(vm, control, std::move(operation), action, change, std::move(caller)); !begun)
     co_return not_begun(*vm, action, begun.error());
+  if (options.force) vm->keeps_claim = false;
   crash_point("stop.1_committed");
   context_.tasks.spawn("stop " + vm->record.name, run_stop(vm, control, options));
   co_return Accepted{true, id};
@@ -151,7 +152,9 @@ Task<Result<void>> PowerService::end_machine(VmHandle vm, std::shared_ptr<Operat
   const SteadyTime end = context_.loop.steady_now() + kStartOnItsWay;
   while (!vm->machine && is_active(vm->record.status.state)) {
     const auto left = std::chrono::ceil<Duration>(end - context_.loop.steady_now());
-    if (left <= Duration{0} || !co_await wait_for(context_.loop, vm->changed, left)) co_return std::unexpected(no_machine(*vm));
+    const bool is_lost = vm->record.status.state == VmState::kUnreachable; // an earlier daemon's guest, and no way to it
+    if (is_lost || left <= Duration{0} || !co_await wait_for(context_.loop, vm->changed, left))
+      co_return std::unexpected(no_machine(*vm));
   }
   if (vm->machine) {
     const auto forced = co_await vm->machine->force_stop();

@@ -39,7 +39,9 @@ public:
   Task<void> let_run(VmHandle vm, std::shared_ptr<OperationControl> control);
 
   // At start of the daemon, for a VM that had a process or an unfinished start.
-  Task<void> adopt(VmHandle vm);
+  Task<void> adopt(VmHandle vm, std::shared_ptr<OperationControl> control);
+  // What an active VM had before the daemon ended is its own from the first moment on.
+  void claim_again(const VmEntry& vm);
   // Puts a queued start of an earlier daemon back into the queue.
   void requeue(const OperationRecord& operation);
   // Starts what may run now; call after anything freed a claim.

@@ -17,35 +17,44 @@ bool needs_a_look(const VmRecord& vm) {
 
 } // namespace
 
+// All that a request could meet is held, claimed and queued before the first one is served: what begins later is nobody's
+// to end but its own, and whoever takes a VM over finds somebody who looks for its process.
 void Harbour::start() {
   addresses_->start();
-  // Known now, before the first request: what begins later is nobody's to end but its own.
   std::vector<OperationId> unfinished;
   for (const OperationId& id : world_.operation_order)
     if (const OperationHandle operation = world_.operation(id); operation && !is_finished(operation->record.state))
       unfinished.push_back(id);
-  tasks_.spawn("recovery", recover_all(set_aside(), std::move(unfinished)));
+  auto leftovers = set_aside();
+  hold_and_recover();
+  for (const OperationId& id : unfinished) {
+    const OperationHandle operation = world_.operation(id);
+    if (operation && operation->record.state == OperationState::kQueued) power_->requeue(operation->record);
+  }
+  tasks_.spawn("recovery", recover_all(std::move(leftovers), std::move(unfinished)));
 }
 
 // VMs are recovered side by side: a silent one does not keep the others.
+void Harbour::hold_and_recover() {
+  std::vector<std::pair<VmHandle, std::shared_ptr<OperationControl>>> held;
+  for (const auto& [id, vm] : world_.vms) {
+    if (!needs_a_look(vm->record)) continue;
+    const OperationHandle operation = vm->record.status.operation ? world_.operation(*vm->record.status.operation) : nullptr;
+    // Queued starts are put back by their operations, in the order of their arrival.
+    if (operation && operation->record.state == OperationState::kQueued && !is_active(vm->record.status.state)) continue;
+    OperationRecord holder;
+    holder.id = vm->record.status.operation.value_or(OperationId{});
+    if (auto control = operations_->hold(*vm, holder)) held.emplace_back(vm, *control);
+    if (is_active(vm->record.status.state)) power_->claim_again(*vm);
+  }
+  for (const auto& [vm, control] : held) tasks_.spawn("recover " + vm->record.name, recover(vm, control));
+}
+
 Task<void> Harbour::recover_all(std::vector<std::filesystem::path> leftovers, std::vector<OperationId> unfinished) {
   co_await blocking(loop_, [leftovers] {
     for (const auto& each : leftovers) (void)files::remove_all(each);
     return true;
   });
-  for (const auto& [id, vm] : world_.vms) {
-    if (!needs_a_look(vm->record)) continue;
-    const OperationHandle operation = vm->record.status.operation ? world_.operation(*vm->record.status.operation) : nullptr;
-    // Queued starts are put back below, in the order of their arrival.
-    if (operation && operation->record.state == OperationState::kQueued && !is_active(vm->record.status.state)) continue;
-    OperationRecord holder;
-    holder.id = vm->record.status.operation.value_or(OperationId{});
-    if (auto control = operations_->hold(*vm, holder)) tasks_.spawn("recover " + vm->record.name, recover(vm, *control));
-  }
-  for (const OperationId& id : unfinished) {
-    const OperationHandle operation = world_.operation(id);
-    if (operation && operation->record.state == OperationState::kQueued) power_->requeue(operation->record);
-  }
   co_await end_lost_operations(std::move(unfinished));
   // The queue moves and autostart begins when all that may hold a berth is known.
   for (;;) {
@@ -108,7 +117,7 @@ Task<void> Harbour::recover(VmHandle vm, std::shared_ptr<OperationControl> contr
       operation && (operation->record.kind == OperationKind::kClone || operation->record.kind == OperationKind::kSnapshot);
   const bool was_held_still =
       is_copying && (before == VmState::kPausing || (before == VmState::kPaused && vm->record.status.reason == kHeldStill));
-  if (is_active(before)) co_await power_->adopt(vm);
+  if (is_active(before)) co_await power_->adopt(vm, control);
   // A guest that was halted only for the time of a copy goes on.
   if (was_held_still && vm->record.status.state == VmState::kPaused) co_await power_->let_run(vm, control);
   if (operation && operation->record.vm != vm->record.id) {

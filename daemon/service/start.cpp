@@ -266,18 +266,10 @@ Task<void> PowerService::start_failed(VmHandle vm, std::shared_ptr<OperationCont
     start_ready();
     co_return;
   }
-  admission.release(vm->record.id);
   const StateChange change{rest, std::string(to_string(error.code)), error.detail, {}};
-  // A forced stop that took over waits for the VM to rest; it has the books now, so the state is told apart from end().
-  if (!operations_.is_holder(*vm, *control)) {
-    const auto lock = co_await vm->mutex.lock();
-    VmRecord record = OperationService::changed(*vm, {rest, "forced", {}, {}}, context_.loop.now());
-    Transaction transaction;
-    transaction.events = {state_event(context_.ledger, record, vm->record.status.state)};
-    transaction.writes = {std::move(record)};
-    co_await context_.ledger.record(std::move(transaction));
-  }
   co_await operations_.end(vm, control, std::unexpected(std::move(error)), change);
+  // After the books: a daemon that dies in between counts this start, and nobody else has been let in.
+  admission.release(vm->record.id);
   start_ready();
 }
 

@@ -32,6 +32,7 @@ struct OperationControl {
   OperationId id;
   std::atomic<bool> is_cancelled{false};
   bool is_preempted = false; // by a forced stop, which has the VM now
+  std::weak_ptr<OperationControl> taken_from;
 };
 
 // A VM and what belongs to it while the daemon runs.

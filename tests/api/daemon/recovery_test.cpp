@@ -59,6 +59,61 @@ TEST(Recovery, ASilentGuestIsUnreachableAndItsIdentityStaysTaken) {
   EXPECT_EQ(later.post("/v1/vms/two/start", Json::object(), kWait).status, 200);
 }
 
+// So much that a request is served before all of it is swept.
+void leave_much_to_sweep(const TestDaemon& daemon) {
+  for (int number = 0; number < 2'000; ++number)
+    std::filesystem::create_directories(daemon.state_dir() / "staging" / ("left-" + std::to_string(number)) / "inner");
+}
+
+// Requests are served while the daemon still sweeps and looks for its guests.
+TEST(Recovery, AForcedStopBeforeTheGuestIsFoundEndsIt) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  const auto vm = make_vm(api, daemon, "one");
+  for (const Duration adopt : {Duration{0}, Duration{300}}) {
+    ASSERT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+    daemon.kill();
+    leave_much_to_sweep(daemon);
+    daemon.host().set_delays({.adopt = adopt});
+    daemon.start();
+    api = daemon.client();
+    const auto stopped = api.post("/v1/vms/one/stop", {{"mode", "force"}}, kWait);
+    EXPECT_EQ(stopped.status, 200) << stopped.body;
+    EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "stopped");
+    EXPECT_FALSE(daemon.host().is_running(id_of(vm)));
+  }
+}
+
+TEST(Recovery, AForcedStopOfAGuestThatCannotBeReachedSaysSo) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  make_vm(api, daemon, "one");
+  ASSERT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+  daemon.kill();
+  daemon.host().set_delays({.adopt = Duration{300}});
+  daemon.host().fail_next_adopt(Error{ErrorCode::kDriverUnavailable, "the driver is not here"});
+  daemon.start();
+  api = daemon.client();
+  EXPECT_EQ(api.post("/v1/vms/one/stop", {{"mode", "force"}}, kWait).code(), "machine_unreachable");
+  EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "unreachable");
+  daemon.restart();
+  api = daemon.client();
+  EXPECT_EQ(api.post("/v1/vms/one/stop", {{"mode", "force"}}, kWait).status, 200);
+}
+
+TEST(Recovery, WhatRanHasItsBerthBeforeTheFirstRequest) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  for (const std::string name : {"a", "b", "c"}) make_macos_vm(api, name);
+  for (const std::string name : {"a", "b"}) ASSERT_EQ(api.post("/v1/vms/" + name + "/start", Json::object(), kWait).status, 200);
+  daemon.kill();
+  leave_much_to_sweep(daemon);
+  daemon.start();
+  api = daemon.client();
+  EXPECT_EQ(api.post("/v1/vms/c/start", Json::object(), kWait).code(), "quota_exceeded");
+  EXPECT_EQ(api.get("/v1/host").json()["quota"]["used"], 2);
+}
+
 TEST(Recovery, TheQueueIsKeptInItsOrder) {
   TestDaemon daemon;
   auto api = daemon.client();
