@@ -16,6 +16,18 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
 endif()
 
+# The name by which the linker would ask for a library at run time, such as libzip.so.4.
+function(berth_file_of_library variable target name)
+  get_target_property(libraries ${target} INTERFACE_LINK_LIBRARIES)
+  list(FILTER libraries INCLUDE REGEX "lib${name}[^/]*\\.so$")
+  list(GET libraries 0 library)
+  execute_process(COMMAND ${CMAKE_OBJDUMP} -p ${library} OUTPUT_VARIABLE headers COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT headers MATCHES "SONAME +([^ \n]+)")
+    message(FATAL_ERROR "${library} has no SONAME")
+  endif()
+  set(${variable} ${CMAKE_MATCH_1} PARENT_SCOPE)
+endfunction()
+
 # Boost without its deprecated parts, its exceptions kept inside adapters.
 add_library(berth_boost INTERFACE)
 target_link_libraries(berth_boost INTERFACE Boost::headers Threads::Threads)

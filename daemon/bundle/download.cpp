@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/late_library.hpp"
 #include "daemon/bundle/partial_file.hpp"
 
 namespace berth {
@@ -86,8 +87,15 @@ bool is_passing(CURLcode code) {
 
 // Once in a process, and for its whole life: curl_global_cleanup would need every thread to be gone.
 bool is_curl_ready() {
-  static const bool is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  static const bool is_ready = late_curl().load() && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   return is_ready;
+}
+
+using SetOption = decltype(&curl_easy_setopt);
+
+SetOption option_setter() {
+  static const auto real = reinterpret_cast<SetOption>(late_curl().find("curl_easy_setopt"));
+  return real;
 }
 
 std::unexpected<Error> network(std::string detail) { return fail(ErrorCode::kNetworkUnavailable, std::move(detail)); }
@@ -213,7 +221,7 @@ int on_time(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 
 Result<void> Download::Impl::configure(CURL* handle, const DownloadWatch& watch) {
   watched = &watch;
-  const auto set = [handle](CURLoption option, auto value) { return curl_easy_setopt(handle, option, value) == CURLE_OK; };
+  const auto set = [handle](CURLoption option, auto value) { return option_setter()(handle, option, value) == CURLE_OK; };
   const bool is_set =
       set(CURLOPT_URL, url.c_str()) && set(CURLOPT_NOSIGNAL, 1L) && set(CURLOPT_PROTOCOLS_STR, "http,https") &&
       // What begins encrypted stays so.
@@ -231,7 +239,7 @@ Result<void> Download::Impl::configure(CURL* handle, const DownloadWatch& watch)
 }
 
 Result<void> Download::Impl::attempt(const DownloadWatch& watch) {
-  if (!is_curl_ready()) return fail(ErrorCode::kInternal, "libcurl cannot be used");
+  if (!is_curl_ready()) return fail(ErrorCode::kInternal, "libcurl cannot be loaded");
   const std::unique_ptr<CURL, void (*)(CURL*)> handle(curl_easy_init(), curl_easy_cleanup);
   if (!handle) return fail(ErrorCode::kInternal, "libcurl has no handle for a download");
   if (auto configured = configure(handle.get(), watch); !configured) return configured;
@@ -240,8 +248,8 @@ Result<void> Download::Impl::attempt(const DownloadWatch& watch) {
   const std::string range = std::to_string(asked_from) + "-";
   if (asked_from > 0) {
     headers.reset(curl_slist_append(nullptr, ("If-Range: " + file.remote().mark()).c_str()));
-    curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
-    curl_easy_setopt(handle.get(), CURLOPT_RANGE, range.c_str());
+    option_setter()(handle.get(), CURLOPT_HTTPHEADER, headers.get());
+    option_setter()(handle.get(), CURLOPT_RANGE, range.c_str());
   }
   reported = std::chrono::steady_clock::now();
   reported_size = file.size();

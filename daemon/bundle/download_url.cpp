@@ -7,6 +7,8 @@
 
 #include <curl/curl.h>
 
+#include "daemon/bundle/late_library.hpp"
+
 namespace berth {
 
 namespace {
@@ -30,6 +32,7 @@ Result<DownloadUrl> parse_download_url(const std::string& text) {
   if (text.empty() || text.size() > kLongestUrl) return refuse("a URL has 1 to " + std::to_string(kLongestUrl) + " characters");
   if (!std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; }))
     return refuse("a URL has no spaces, no control characters and only ASCII");
+  if (!late_curl().load()) return fail(ErrorCode::kInternal, "libcurl cannot be loaded");
   const Url url(curl_url(), curl_url_cleanup);
   if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
     return refuse("the URL cannot be read; it begins with https:// or http://");

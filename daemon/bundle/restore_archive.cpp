@@ -7,6 +7,8 @@
 
 #include <zip.h>
 
+#include "daemon/bundle/late_library.hpp"
+
 namespace berth {
 
 namespace {
@@ -69,8 +71,7 @@ std::int64_t answer(void* state, void* data, zip_uint64_t length, zip_source_cmd
     case ZIP_SOURCE_CLOSE:
     case ZIP_SOURCE_FREE: return 0;
     case ZIP_SOURCE_SUPPORTS:
-      return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL, ZIP_SOURCE_STAT,
-                                            ZIP_SOURCE_ERROR, ZIP_SOURCE_CLOSE, ZIP_SOURCE_FREE, -1);
+      return ZIP_SOURCE_SUPPORTS_SEEKABLE;
     default: return reader.fail(ZIP_ER_OPNOTSUPP); // what libzip may learn later
   }
 }
@@ -155,6 +156,7 @@ Result<std::string> read_entry(zip_t* archive, zip_uint64_t index) {
 } // namespace
 
 Result<std::string> read_build_manifest(ByteSource source) {
+  if (!late_zip().load()) return fail(ErrorCode::kInternal, "libzip cannot be loaded");
   Reader reader{std::move(source)};
   zip_error_init(&reader.error);
   const auto archive = open_archive(reader);

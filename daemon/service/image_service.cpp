@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/late_library.hpp"
 #include "daemon/bundle/restore_image.hpp"
 #include "daemon/host/path_policy.hpp"
 #include "daemon/machine/installer.hpp"
@@ -51,6 +52,8 @@ Task<Result<Accepted>> ImageService::import(ImportImage request, Caller caller) 
   if (request.name)
     if (auto checked = check_name(*request.name); !checked) co_return std::unexpected(checked.error());
   if (!request.path.empty()) co_return co_await import_file(std::move(request), std::move(caller));
+  // Reading a URL needs libcurl, whose files are looked for at the first time.
+  (void)co_await blocking(context_.loop, [] { return late_curl().load(); });
   const auto order = order_of(request);
   if (!order) co_return std::unexpected(order.error());
   OperationRecord operation = operations_.make(OperationKind::kImportImage, nullptr, caller);
