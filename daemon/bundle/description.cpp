@@ -47,6 +47,33 @@ std::optional<std::uint64_t> number_of(const Json& json, const char* field) {
   return found->get<std::uint64_t>();
 }
 
+// Bundles of before have none of these members; a member of another type, or a word that is not known, is refused.
+bool read_devices(const Json& json, VmRecord& vm) {
+  vm.disk_mode = default_disk_mode(vm.guest);
+  if (const auto mode = json.find("disk_mode"); mode != json.end()) {
+    const auto caching = parse_disk_caching(text_of(*mode, "caching"));
+    const auto synchronization = parse_disk_synchronization(text_of(*mode, "synchronization"));
+    if (!caching || !synchronization) return false;
+    vm.disk_mode = {*caching, *synchronization};
+  }
+  vm.bridge_interface = text_of(json, "bridge_interface");
+  if ((vm.network == NetworkMode::kBridged) == vm.bridge_interface.empty() || vm.bridge_interface.size() > 63) return false;
+  if (const auto sound = json.find("sound"); sound != json.end()) {
+    if (!sound->is_boolean()) return false;
+    vm.has_sound = sound->get<bool>();
+  }
+  if (const auto tag = json.find("rosetta_tag"); tag != json.end()) vm.rosetta_tag = text_of(json, "rosetta_tag");
+  const auto shares = json.find("shares");
+  if (shares == json.end()) return judge_shares({}, vm.rosetta_tag, vm.guest).has_value();
+  if (!shares->is_array() || shares->size() > kMostShares) return false;
+  for (const Json& share : *shares) {
+    const auto read_only = share.find("read_only");
+    if (!share.is_object() || read_only == share.end() || !read_only->is_boolean()) return false;
+    vm.shares.push_back({text_of(share, "tag"), text_of(share, "path"), read_only->get<bool>()});
+  }
+  return judge_shares(vm.shares, vm.rosetta_tag, vm.guest).has_value();
+}
+
 Result<BundleDescription> judge(const Json& json) {
   const auto invalid = [](const std::string& why) { return fail(ErrorCode::kBundleInvalid, "berth.json: " + why); };
   if (!json.is_object() || text_of(json, "format") != "berth-bundle") return invalid("not a description of a bundle");
@@ -86,6 +113,7 @@ Result<BundleDescription> judge(const Json& json) {
   if ((!vm.boot.kernel.empty() && !is_image_id(vm.boot.kernel)) ||
       (!vm.boot.initramfs.empty() && !is_image_id(vm.boot.initramfs)))
     return invalid("a boot image is not named by its hash");
+  if (!read_devices(json, vm)) return invalid("its disk mode, bridge, shares, Rosetta or sound cannot be so");
   found.machine_identifier = *machine_identifier;
   return found;
 }
@@ -93,23 +121,30 @@ Result<BundleDescription> judge(const Json& json) {
 } // namespace
 
 std::string describe(const VmRecord& vm, const Bytes& machine_identifier) {
-  const Json json{{"format", "berth-bundle"},
-                  {"version", kFormatVersion},
-                  {"id", vm.id.to_string()},
-                  {"name", vm.name},
-                  {"guest", to_string(vm.guest)},
-                  {"cpu_count", vm.cpu_count},
-                  {"memory_bytes", vm.memory_bytes},
-                  {"disk_bytes", vm.disk_bytes},
-                  {"network", to_string(vm.network)},
-                  {"mac_address", vm.mac_address.to_string()},
-                  {"machine_id", vm.machine_id.to_string()},
-                  {"machine_identifier", to_hex(machine_identifier)},
-                  {"boot",
-                   {{"kind", to_string(vm.boot.kind)},
-                    {"kernel", vm.boot.kernel},
-                    {"initramfs", vm.boot.initramfs},
-                    {"command_line", vm.boot.command_line}}}};
+  Json json{
+      {"format", "berth-bundle"},
+      {"version", kFormatVersion},
+      {"id", vm.id.to_string()},
+      {"name", vm.name},
+      {"guest", to_string(vm.guest)},
+      {"cpu_count", vm.cpu_count},
+      {"memory_bytes", vm.memory_bytes},
+      {"disk_bytes", vm.disk_bytes},
+      {"network", to_string(vm.network)},
+      {"mac_address", vm.mac_address.to_string()},
+      {"machine_id", vm.machine_id.to_string()},
+      {"machine_identifier", to_hex(machine_identifier)},
+      {"boot",
+       {{"kind", to_string(vm.boot.kind)},
+        {"kernel", vm.boot.kernel},
+        {"initramfs", vm.boot.initramfs},
+        {"command_line", vm.boot.command_line}}},
+      {"disk_mode", {{"caching", to_string(vm.disk_mode.caching)}, {"synchronization", to_string(vm.disk_mode.synchronization)}}},
+      {"sound", vm.has_sound}};
+  if (!vm.bridge_interface.empty()) json["bridge_interface"] = vm.bridge_interface;
+  if (vm.rosetta_tag) json["rosetta_tag"] = *vm.rosetta_tag;
+  for (const SharedDirectory& share : vm.shares)
+    json["shares"].push_back({{"tag", share.tag}, {"path", share.path}, {"read_only", share.is_read_only}});
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -104,8 +104,9 @@ const Claim* Admission::holder_of(const MachineIdKey& key) const {
 }
 
 const Claim* Admission::mac_holder(NetworkMode network, const MacAddress& mac, VmId except) const {
-  // Under user networking each VM has a network of its own.
-  if (network != NetworkMode::kNat) return nullptr;
+  // Under user networking each VM has a network of its own. Two interfaces of a host are often on one Ethernet, so that
+  // all bridged guests count as neighbours.
+  if (network != NetworkMode::kNat && network != NetworkMode::kBridged) return nullptr;
   const auto found = std::ranges::find_if(claims_, [&](const auto& entry) {
     return entry.first != except && entry.second.network == network && entry.second.mac_address == mac;
   });

@@ -38,14 +38,14 @@ std::string_view to_string(NetworkMode mode) {
     case NetworkMode::kNat: return "nat";
     case NetworkMode::kUser: return "user";
     case NetworkMode::kNone: return "none";
+    case NetworkMode::kBridged: return "bridged";
   }
   return "none";
 }
 
 std::optional<NetworkMode> parse_network_mode(std::string_view text) {
-  if (text == "nat") return NetworkMode::kNat;
-  if (text == "user") return NetworkMode::kUser;
-  if (text == "none") return NetworkMode::kNone;
+  for (const auto mode : {NetworkMode::kNat, NetworkMode::kUser, NetworkMode::kNone, NetworkMode::kBridged})
+    if (text == to_string(mode)) return mode;
   return std::nullopt;
 }
 

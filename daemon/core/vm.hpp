@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/core/devices.hpp"
 #include "daemon/core/mac_address.hpp"
 #include "daemon/core/machine_id.hpp"
 #include "daemon/core/time.hpp"
@@ -37,7 +38,12 @@ struct BootSpec {
   bool operator==(const BootSpec&) const = default;
 };
 
-enum class NetworkMode : std::uint8_t { kNat, kUser, kNone };
+enum class NetworkMode : std::uint8_t {
+  kNat,     // a network of the host
+  kUser,    // out only
+  kNone,    // no card
+  kBridged, // as a neighbour of the host, on one of its interfaces
+};
 std::string_view to_string(NetworkMode mode);
 std::optional<NetworkMode> parse_network_mode(std::string_view text);
 
@@ -74,12 +80,17 @@ struct VmRecord {
   std::uint64_t memory_bytes = 0;
   std::optional<std::uint64_t> memory_target_bytes; // live target of the balloon
   std::uint64_t disk_bytes = 0;                     // 0: no disk
+  DiskMode disk_mode;
   std::optional<DisplaySpec> display;
   NetworkMode network = NetworkMode::kNat;
+  std::string bridge_interface; // of the host, for kBridged; empty otherwise
   MacAddress mac_address;
   MachineIdKey machine_id;
   bool is_identity_verified = true; // false: cloned with a new MID, until the guest is seen on the network
   BootSpec boot;
+  std::vector<SharedDirectory> shares;
+  std::optional<std::string> rosetta_tag; // Linux guests: the share that has Rosetta
+  bool has_sound = false;
   std::map<std::string, std::string> labels;
   bool autostart = false;
   std::int32_t autostart_priority = 0;

@@ -18,11 +18,13 @@
 
 namespace berth {
 
-// Where the guest's network card goes. `tap` names an interface that exists and is the daemon's.
+// Where the guest's network card goes. `tap` names an interface that exists and is the daemon's, `bridge_interface` one
+// of the host's.
 struct MachineNetwork {
   NetworkMode mode = NetworkMode::kNone;
   std::string tap;
   MacAddress mac_address;
+  std::string bridge_interface;
 };
 
 struct MachineSpec {
@@ -35,10 +37,14 @@ struct MachineSpec {
   std::filesystem::path bundle;      // holds Disk.img and NVRAM
   std::filesystem::path runtime_dir; // run/<id>: sockets, pid record, console log; exists, mode 0700
   bool has_disk = false;
+  DiskMode disk_mode;
   BootSpec boot;                           // kind and command line
   std::filesystem::path kernel, initramfs; // resolved image files, empty when there is none
   MachineNetwork network;
   std::optional<DisplaySpec> display;
+  std::vector<SharedDirectory> shares;
+  std::optional<std::string> rosetta_tag;
+  bool has_sound = false;
   std::optional<std::filesystem::path> restore_from; // a saved state to come up from
   bool is_recovery = false;                          // macOS guests: into their recovery system
   // Descriptors that the VM process inherits and keeps for its life: kernel locks on the machine identifier.
@@ -132,6 +138,9 @@ public:
   virtual Installer* installer() { return nullptr; }
   // What cannot work on this host is refused by name before anything is written.
   virtual Result<void> validate(const VmRecord& vm) const = 0;
+  // The rest of it, which only a look at the host as it is now can tell, such as its network interfaces. For a VM that is
+  // made or changed; a start finds it out by itself.
+  virtual Task<Result<void>> validate_on_host(VmRecord) { co_return Result<void>{}; }
   // Returns when the guest's processors run. On failure no process is left.
   virtual Task<Result<std::unique_ptr<Machine>>> start(MachineSpec spec, MachineObserver observer) = 0;
   // Takes back a process of an earlier daemon, found by what start() left in spec.runtime_dir. A process that lives and

@@ -27,9 +27,13 @@ MachineSpec spec_of(const VmRecord& record, const StatePaths& paths) {
   spec.bundle = paths.bundle(record.id);
   spec.runtime_dir = paths.runtime(record.id);
   spec.has_disk = record.disk_bytes > 0;
+  spec.disk_mode = record.disk_mode;
   spec.boot = record.boot;
   spec.display = record.display;
-  spec.network = {record.network, {}, record.mac_address};
+  spec.network = {record.network, {}, record.mac_address, record.bridge_interface};
+  spec.shares = record.shares;
+  spec.rosetta_tag = record.rosetta_tag;
+  spec.has_sound = record.has_sound;
   return spec;
 }
 

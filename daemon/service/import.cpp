@@ -172,6 +172,7 @@ Result<VmRecord> VmService::record_of_import(const ImportVm& request, ImportSour
       judge({.name = record.name, .guest = record.guest, .cpu_count = record.cpu_count, .memory_bytes = record.memory_bytes});
   if (!here) return std::unexpected(here.error());
   record.id = here->id;
+  if (source.foreign) record.disk_mode = here->disk_mode; // another tool's is not known
   record.driver = here->driver;
   record.is_simulated = here->is_simulated;
   record.created_at = here->created_at;
@@ -196,19 +197,44 @@ Result<VmRecord> VmService::record_of_import(const ImportVm& request, ImportSour
   return record;
 }
 
+// Whatever of the host a bundle names is another host's.
+Task<Result<VmRecord>> VmService::devices_of_import(VmRecord record, bool keeps_shares, Caller caller) const {
+  const auto note = [&record](const std::string& text) {
+    record.status.detail += (record.status.detail.empty() ? "" : "; ") + text;
+  };
+  if (!record.shares.empty() && !keeps_shares) {
+    record.shares.clear();
+    note("its shared directories are not taken over");
+  }
+  auto judged = co_await judge_devices(record);
+  if (!judged && judged.error().code == ErrorCode::kNetworkUnavailable && record.network == NetworkMode::kBridged) {
+    note("its bridged network became nat: " + judged.error().detail);
+    record.network = NetworkMode::kNat;
+    record.bridge_interface.clear();
+    judged = co_await judge_devices(record);
+  }
+  if (!judged) co_return std::unexpected(judged.error());
+  auto shares = co_await open_shares(std::move(record.shares), std::move(caller));
+  if (!shares) co_return std::unexpected(shares.error());
+  record.shares = std::move(*shares);
+  co_return record;
+}
+
 Task<Result<Accepted>> VmService::import(ImportVm request, Caller caller) {
   const auto roots = roots_for(context_, caller, request.path);
   if (!roots) co_return std::unexpected(roots.error());
   auto source = co_await blocking(context_.loop, [path = request.path, roots = *roots] { return open_import(path, roots); });
   if (!source) co_return std::unexpected(source.error());
   auto record = record_of_import(request, *source);
+  if (record) record = co_await devices_of_import(std::move(*record), request.keeps_shares, caller);
   if (!record) co_return std::unexpected(record.error());
+  // Others may have come while the host was looked at.
+  if (!context_.world.is_name_free(record->name))
+    co_return fail(ErrorCode::kNameInUse, "a VM named " + record->name + " exists already", record->name);
   const NameReservation reservation(context_.world, record->name);
   auto identity = identity_of_import(*source, request.mid_policy);
   if (!identity) co_return std::unexpected(identity.error());
   record->machine_id = identity->key;
-  if (const MachineDriver* driver = context_.driver(record->driver))
-    if (auto valid = driver->validate(*record); !valid) co_return std::unexpected(valid.error());
 
   OperationRecord operation = operations_.make(OperationKind::kImport, nullptr, caller);
   EventDetails details{{"format", source->format}, {"path", request.path}};

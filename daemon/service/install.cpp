@@ -115,6 +115,7 @@ Task<Result<void>> VmService::install(VmHandle vm, std::shared_ptr<OperationCont
 
   MachineSpec spec = spec_of(record, context_.paths);
   spec.bundle = staging;
+  spec.shares.clear(); // the installer has no use for them, and none that has vanished may stop it
   spec.inherited.push_back(std::move(**built));
   InstallWatch watch;
   watch.is_cancelled = std::shared_ptr<const std::atomic<bool>>(control, &control->is_cancelled);

@@ -92,8 +92,15 @@ Result<VmRecord> VmService::judge(const CreateVm& request) const {
   vm.guest = request.guest;
   vm.cpu_count = request.cpu_count;
   vm.memory_bytes = request.memory_bytes;
+  vm.disk_mode = default_disk_mode(request.guest);
+  if (request.disk_caching) vm.disk_mode.caching = *request.disk_caching;
+  if (request.disk_synchronization) vm.disk_mode.synchronization = *request.disk_synchronization;
   vm.display = request.display;
   vm.network = request.network;
+  vm.bridge_interface = request.bridge_interface;
+  vm.shares = request.shares;
+  vm.rosetta_tag = request.rosetta_tag;
+  vm.has_sound = request.has_sound;
   vm.mac_address = request.mac_address.value_or(MacAddress::from_random(context_.random()));
   vm.boot = request.boot;
   if (vm.guest == Guest::kMacos && vm.boot.kind == BootKind::kNone) vm.boot.kind = BootKind::kMacos; // it has no other
@@ -149,10 +156,14 @@ disk::CloneControl VmService::control_of(std::shared_ptr<OperationControl> contr
 Task<Result<Accepted>> VmService::create(CreateVm request, Caller caller) {
   auto record = judge(request);
   if (!record) co_return std::unexpected(record.error());
+  if (auto judged = co_await judge_devices(*record); !judged) co_return std::unexpected(judged.error());
+  auto shares = co_await open_shares(std::move(record->shares), caller);
+  if (!shares) co_return std::unexpected(shares.error());
+  record->shares = std::move(*shares);
+  // Images may have gone meanwhile.
+  if (auto images = judge_images(request.boot, request.disk_image); !images) co_return std::unexpected(images.error());
   auto identity = identity_for(request.machine_id, request.guest);
   if (!identity) co_return std::unexpected(identity.error());
-  if (const MachineDriver* driver = context_.driver(record->driver))
-    if (auto valid = driver->validate(*record); !valid) co_return std::unexpected(valid.error());
   if (!context_.world.is_name_free(request.name)) co_return std::unexpected(name_in_use(request.name, context_.world));
   const NameReservation reservation(context_.world, request.name);
   record->machine_id = identity->key;
@@ -313,8 +324,10 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
                        std::to_string(*revision),
                    vm->record.id.to_string());
   VmRecord record = vm->record;
+  const bool changes_devices =
+      request.disk_caching || request.disk_synchronization || request.shares || request.rosetta_tag || request.has_sound;
   const bool reconfigures = request.cpu_count || request.memory_bytes || request.disk_bytes || request.boot || request.display ||
-                            request.network || request.mac_address;
+                            request.network || request.mac_address || changes_devices;
   if (reconfigures || request.name) {
     if (vm->holder)
       co_return std::unexpected(Error{ErrorCode::kOperationInProgress,
@@ -332,7 +345,15 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   }
   if (request.boot) record.boot = *request.boot;
   if (request.display) record.display = *request.display;
-  if (request.network) record.network = *request.network;
+  if (request.network) {
+    record.network = *request.network;
+    record.bridge_interface = request.bridge_interface;
+  }
+  if (request.disk_caching) record.disk_mode.caching = *request.disk_caching;
+  if (request.disk_synchronization) record.disk_mode.synchronization = *request.disk_synchronization;
+  if (request.shares) record.shares = *request.shares;
+  if (request.rosetta_tag) record.rosetta_tag = *request.rosetta_tag;
+  if (request.has_sound) record.has_sound = *request.has_sound;
   if (request.mac_address) record.mac_address = *request.mac_address;
   if (request.labels) record.labels = *request.labels;
   if (request.autostart) record.autostart = *request.autostart;
@@ -340,6 +361,13 @@ Task<Result<void>> VmService::patch(VmHandle vm, PatchVm request, std::optional<
   if (record.mac_address.is_multicast() || record.mac_address.is_zero())
     co_return fail(ErrorCode::kInvalidValue, "mac_address must be a unicast address", "mac_address");
   if (auto sized = judge_size(record.cpu_count, record.memory_bytes, record.disk_bytes); !sized) co_return sized;
+  if (changes_devices || request.network == NetworkMode::kBridged)
+    if (auto judged = co_await judge_devices(record); !judged) co_return judged;
+  if (request.shares) {
+    auto shares = co_await open_shares(std::move(record.shares), caller);
+    if (!shares) co_return std::unexpected(shares.error());
+    record.shares = std::move(*shares);
+  }
   if (auto images = judge_images(record.boot, std::nullopt); !images) co_return images;
   std::optional<NameReservation> reservation;
   if (request.name && *request.name != record.name) {

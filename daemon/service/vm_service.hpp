@@ -19,13 +19,19 @@ struct CreateVm {
   std::uint32_t cpu_count = 1;
   std::uint64_t memory_bytes = 0;
   std::uint64_t disk_bytes = 0;
+  std::optional<DiskCaching> disk_caching;
+  std::optional<DiskSynchronization> disk_synchronization;
   std::optional<std::string> disk_image;
   std::optional<std::string> restore_image; // macOS guests are installed from it
   BootSpec boot;
   std::optional<DisplaySpec> display;
   NetworkMode network = NetworkMode::kNat;
+  std::string bridge_interface; // for kBridged
   std::optional<MacAddress> mac_address;
   std::optional<MachineIdKey> machine_id; // empty: a new one
+  std::vector<SharedDirectory> shares;
+  std::optional<std::string> rosetta_tag;
+  bool has_sound = false;
   std::map<std::string, std::string> labels;
   bool autostart = false;
   std::int32_t autostart_priority = 0;
@@ -37,9 +43,15 @@ struct PatchVm {
   std::optional<std::uint32_t> cpu_count;
   std::optional<std::uint64_t> memory_bytes, disk_bytes;
   std::optional<std::optional<std::uint64_t>> memory_target_bytes; // an empty one gives the guest all its memory back
+  std::optional<DiskCaching> disk_caching;
+  std::optional<DiskSynchronization> disk_synchronization;
   std::optional<BootSpec> boot;
   std::optional<std::optional<DisplaySpec>> display;
   std::optional<NetworkMode> network;
+  std::string bridge_interface;                       // with network kBridged
+  std::optional<std::vector<SharedDirectory>> shares; // replaced as a whole
+  std::optional<std::optional<std::string>> rosetta_tag;
+  std::optional<bool> has_sound;
   std::optional<MacAddress> mac_address;
   std::optional<std::map<std::string, std::string>> labels;
   std::optional<bool> autostart;
@@ -64,6 +76,8 @@ struct ImportVm {
   std::string path; // of a bundle, or of a configuration of macosvm
   std::optional<std::string> name;
   bool new_mac_address = false;
+  // A bundle of berth may name directories of the host, and a guest that comes from elsewhere would get them: only on request.
+  bool keeps_shares = false;
   MidPolicy mid_policy = MidPolicy::kRefuse;
 };
 
@@ -90,6 +104,10 @@ private:
   Result<VmRecord> judge(const CreateVm& request) const;
   Result<MachineIdRecord> identity_for(const std::optional<MachineIdKey>& wanted, Guest guest) const;
   Result<void> judge_images(const BootSpec& boot, const std::optional<std::string>& disk_image) const;
+  // The directories as they will stand in the record: there, and beneath the caller's roots.
+  Task<Result<std::vector<SharedDirectory>>> open_shares(std::vector<SharedDirectory> shares, Caller caller) const;
+  // Shares, Rosetta, sound, network and disk mode of the record as it will be, by its driver and the host too.
+  Task<Result<void>> judge_devices(VmRecord vm) const;
   // Intent, work on the pool, rename, end: what create, clone and import share. `build` fills the staging directory.
   using Build = std::function<Result<void>(const std::filesystem::path& staging, const disk::CloneControl& control)>;
   using EventDetails = std::vector<std::pair<std::string, std::string>>; // of vm.created
@@ -105,6 +123,7 @@ private:
   static Result<ImportSource> open_import(const std::string& path, const std::vector<std::filesystem::path>& roots);
   Result<MachineIdRecord> identity_of_import(const ImportSource& source, MidPolicy policy) const;
   Result<VmRecord> record_of_import(const ImportVm& request, ImportSource& source) const;
+  Task<Result<VmRecord>> devices_of_import(VmRecord record, bool keeps_shares, Caller caller) const;
   Task<void> run_install(VmHandle vm, std::shared_ptr<OperationControl> control, Build build, std::shared_ptr<InstallPlan> plan);
   Task<Result<void>> install(VmHandle vm, std::shared_ptr<OperationControl> control, Build build,
                              std::shared_ptr<InstallPlan> plan);

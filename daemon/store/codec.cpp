@@ -127,6 +127,35 @@ BootSpec boot_from(const Json& json) {
   return boot;
 }
 
+Json disk_mode_json(const DiskMode& mode) {
+  return {{"caching", to_string(mode.caching)}, {"synchronization", to_string(mode.synchronization)}};
+}
+
+DiskMode disk_mode_from(const Json& json) {
+  return {required(parse_disk_caching(text_at(json, "caching")), "disk_mode.caching"),
+          required(parse_disk_synchronization(text_at(json, "synchronization")), "disk_mode.synchronization")};
+}
+
+// Members that records of before the first device have not: absent is none of it.
+void put_devices(Json& json, const VmRecord& vm) {
+  json["disk_mode"] = disk_mode_json(vm.disk_mode);
+  put_text(json, "bridge_interface", vm.bridge_interface);
+  for (const SharedDirectory& share : vm.shares)
+    json["shares"].push_back({{"tag", share.tag}, {"path", share.path}, {"read_only", share.is_read_only}});
+  if (vm.rosetta_tag) json["rosetta_tag"] = *vm.rosetta_tag;
+  if (vm.has_sound) json["sound"] = true;
+}
+
+void take_devices(const Json& json, VmRecord& vm) {
+  vm.disk_mode = json.contains("disk_mode") ? disk_mode_from(json.at("disk_mode")) : default_disk_mode(vm.guest);
+  vm.bridge_interface = text_or_empty(json, "bridge_interface");
+  if (json.contains("shares"))
+    for (const auto& share : json.at("shares"))
+      vm.shares.push_back({text_at(share, "tag"), text_at(share, "path"), share.at("read_only").get<bool>()});
+  if (json.contains("rosetta_tag")) vm.rosetta_tag = text_at(json, "rosetta_tag");
+  vm.has_sound = json.value("sound", false);
+}
+
 } // namespace
 
 std::string encode(const VmRecord& vm) {
@@ -151,6 +180,7 @@ std::string encode(const VmRecord& vm) {
   if (!vm.labels.empty()) json["labels"] = vm.labels;
   if (vm.autostart) json["autostart"] = true;
   if (vm.autostart_priority != 0) json["autostart_priority"] = vm.autostart_priority;
+  put_devices(json, vm);
   put_id(json, "cloned_from", vm.cloned_from);
   put_id(json, "current_snapshot", vm.current_snapshot);
   return dump(json);
@@ -174,6 +204,7 @@ Result<VmRecord> decode_vm(std::string_view text) {
     vm.machine_id = required(MachineIdKey::parse(text_at(json, "machine_id")), "machine_id");
     vm.is_identity_verified = json.value("identity_verified", true);
     vm.boot = boot_from(json.at("boot"));
+    take_devices(json, vm);
     if (json.contains("labels")) vm.labels = json.at("labels").get<std::map<std::string, std::string>>();
     vm.autostart = json.value("autostart", false);
     vm.autostart_priority = json.value("autostart_priority", 0);

@@ -13,6 +13,18 @@ namespace {
 constexpr std::uint64_t kLeastMemory = 1 << 20;
 constexpr std::uint32_t kMostProcessors = 255; // of q35 without an interrupt remapper
 
+// What the framework has and this driver has not.
+Result<void> refuse_devices(const VmRecord& vm) {
+  const auto lacks = [](const char* what, const char* field) {
+    return fail(ErrorCode::kUnsupported, std::string("the qemu driver has no ") + what, field);
+  };
+  if (!vm.shares.empty()) return lacks("shared directories", "shares");
+  if (vm.rosetta_tag) return lacks("Rosetta", "rosetta");
+  if (vm.has_sound) return lacks("sound", "sound");
+  if (vm.network == NetworkMode::kBridged) return lacks("bridged network: use nat", "network.mode");
+  return {};
+}
+
 Task<bool> signalled(Signal& signal) {
   auto [resolver, pending] = one_shot<bool>();
   signal.listen(resolver);
@@ -58,6 +70,7 @@ Result<void> QemuDriver::validate(const VmRecord& vm) const {
   if (vm.guest != Guest::kLinux) return fail(ErrorCode::kDriverUnavailable, "the qemu driver runs linux guests only", vm.name);
   if (const DriverFacts facts = this->facts(); !facts.is_available)
     return fail(ErrorCode::kDriverUnavailable, facts.reason, vm.name);
+  if (auto able = refuse_devices(vm); !able) return able;
   if (vm.cpu_count == 0 || vm.cpu_count > kMostProcessors)
     return fail(ErrorCode::kInvalidValue, "cpu_count lies between 1 and " + std::to_string(kMostProcessors), vm.name);
   if (vm.memory_bytes < kLeastMemory) return fail(ErrorCode::kInvalidValue, "memory_bytes is at least 1 MiB", vm.name);

@@ -1,6 +1,8 @@
 // Puts the parts together: questions, launch, session.
 #include "daemon/machine/vz/vz_driver.hpp"
 
+#include <cstdlib>
+
 #include <unistd.h>
 
 #include "daemon/machine/process/process_record.hpp"
@@ -9,6 +11,8 @@
 namespace berth {
 
 namespace {
+
+constexpr int kMinimumMacos = 13; // as machine/platform.hpp has it
 
 Task<bool> signalled(Signal& signal) {
   auto [resolver, pending] = one_shot<bool>();
@@ -56,7 +60,9 @@ DriverFacts VzDriver::facts() const {
   facts.accelerator = host->is_simulated ? "look-alike" : "hypervisor.framework";
   facts.is_simulated = host->is_simulated;
   facts.is_available = host->is_supported && host->is_entitled;
-  if (!host->is_supported)
+  if (std::atoi(host->os_version.c_str()) < kMinimumMacos)
+    facts.reason = "berth needs macOS " + std::to_string(kMinimumMacos) + ", and this host has " + host->os_version;
+  else if (!host->is_supported)
     facts.reason = "virtualization is not available on this hardware";
   else if (!host->is_entitled)
     facts.reason = "berth-machine lacks the entitlement com.apple.security.virtualization: sign it again";
@@ -65,7 +71,8 @@ DriverFacts VzDriver::facts() const {
 
 Result<void> VzDriver::validate(const VmRecord& vm) const {
   if (const DriverFacts facts = this->facts(); !facts.is_available) {
-    const bool is_unsigned = probing_->result && *probing_->result && !(**probing_->result).is_entitled;
+    const bool is_known = probing_->result && *probing_->result;
+    const bool is_unsigned = is_known && (**probing_->result).is_supported && !(**probing_->result).is_entitled;
     return fail(is_unsigned ? ErrorCode::kEntitlementMissing : ErrorCode::kDriverUnavailable, facts.reason, vm.name);
   }
   if (vm.guest == Guest::kMacos && vm.boot.kind != BootKind::kMacos)
@@ -85,6 +92,12 @@ Result<void> VzDriver::validate(const VmRecord& vm) const {
                     std::to_string(host.maximum_memory_bytes) + " on this host",
                 "memory_bytes");
   return {};
+}
+
+Task<Result<void>> VzDriver::validate_on_host(VmRecord vm) {
+  const auto host = co_await blocking(loop_, [program = options_.program] { return ask_host(program); });
+  if (!host) co_return std::unexpected(host.error());
+  co_return judge_host(*host, vm);
 }
 
 Result<std::shared_ptr<VzSession>> VzDriver::make_session(const MachineSpec& spec, Launch& launch) const {

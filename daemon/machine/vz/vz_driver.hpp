@@ -37,6 +37,7 @@ public:
   Installer* installer() override { return this; }
 
   Result<void> validate(const VmRecord& vm) const override;
+  Task<Result<void>> validate_on_host(VmRecord vm) override;
   Task<Result<std::unique_ptr<Machine>>> start(MachineSpec spec, MachineObserver observer) override;
   Task<Result<Adopted>> adopt(MachineSpec spec, MachineObserver observer) override;
   Task<MachineExit> exit_of(MachineSpec spec) override;

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/host/path_policy.hpp"
 #include "daemon/host/small_file.hpp"
 #include "daemon/machine/process/json_rpc_codec.hpp"
 #include "daemon/machine/process/process_record.hpp"
@@ -33,6 +34,18 @@ Result<void> write_spec(const MachineSpec& spec) {
   return {};
 }
 
+// Judged when the VM was made; what has been put in the place of a directory since is not shared.
+Result<void> check_shares(const MachineSpec& spec) {
+  for (const SharedDirectory& share : spec.shares) {
+    const auto opened = open_allowed(share.path, {});
+    if (!opened && opened.error().code == ErrorCode::kPathNotAllowed) return std::unexpected(opened.error());
+    std::error_code error;
+    if (!opened || !std::filesystem::is_directory(path_of(*opened), error))
+      return fail(ErrorCode::kInvalidValue, "the shared directory " + share.path + " is not there", "shares");
+  }
+  return {};
+}
+
 ExitReason reason_of(const std::string& reason) {
   if (reason == protocol::kExitGuestShutdown) return ExitReason::kGuestShutdown;
   if (reason == protocol::kExitForced || reason == protocol::kExitCancelled || reason == protocol::kExitUnused ||
@@ -46,6 +59,7 @@ ExitReason reason_of(const std::string& reason) {
 
 Result<Launch> launch_machine(const MachineSpec& spec, const VzProgram& program, std::uint64_t console_cap) {
   remove_records(spec.runtime_dir);
+  if (auto shared = check_shares(spec); !shared) return std::unexpected(shared.error());
   if (auto written = write_spec(spec); !written) return std::unexpected(written.error());
   Launch launch;
   auto recent = open_console_log(spec.runtime_dir, console_cap);

@@ -1,6 +1,8 @@
 // One line of JSON on standard output, whatever the answer is.
 #include "daemon/machine/vz/vz_questions.hpp"
 
+#include <algorithm>
+
 #include <nettle/base64.h>
 #include <nlohmann/json.hpp>
 
@@ -61,7 +63,36 @@ Result<json> ask(const VzProgram& program, std::vector<std::string> question) {
   return answer;
 }
 
+std::vector<std::string> interfaces(const json& answer) {
+  std::vector<std::string> all;
+  const auto found = answer.find("bridged_interfaces");
+  if (found == answer.end() || !found->is_array()) return all;
+  for (const json& each : *found)
+    if (each.is_object())
+      if (std::string identifier = text(each, "identifier"); !identifier.empty()) all.push_back(std::move(identifier));
+  return all;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all.empty() ? "none" : all;
+}
+
 } // namespace
+
+Result<void> judge_host(const VzHost& host, const VmRecord& vm) {
+  if (vm.network == NetworkMode::kBridged &&
+      std::ranges::find(host.bridged_interfaces, vm.bridge_interface) == host.bridged_interfaces.end())
+    return fail(ErrorCode::kNetworkUnavailable,
+                "this host has no interface " + vm.bridge_interface + " to bridge to; it has " + listed(host.bridged_interfaces),
+                "network.interface");
+  if (!vm.rosetta_tag || host.rosetta == "installed") return {};
+  if (host.rosetta == "not_installed")
+    return fail(ErrorCode::kUnsupported, "Rosetta is not installed on this host: run softwareupdate --install-rosetta",
+                "rosetta");
+  return fail(ErrorCode::kUnsupported, "this host has no Rosetta for linux guests", "rosetta");
+}
 
 Result<VzHost> ask_host(const VzProgram& program) {
   const auto answer = ask(program, {"host"});
@@ -76,6 +107,8 @@ Result<VzHost> ask_host(const VzProgram& program) {
   host.maximum_cpu_count = static_cast<std::uint32_t>(number(*answer, "maximum_cpu_count"));
   host.minimum_memory_bytes = number(*answer, "minimum_memory_bytes");
   host.maximum_memory_bytes = number(*answer, "maximum_memory_bytes");
+  host.rosetta = text(*answer, "rosetta");
+  host.bridged_interfaces = interfaces(*answer);
   return host;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "daemon/machine/installer.hpp"
 #include "daemon/machine/vz/vz_launch.hpp"
@@ -15,7 +16,12 @@ struct VzHost {
   bool is_simulated = false, is_supported = false, is_entitled = false;
   std::uint32_t minimum_cpu_count = 0, maximum_cpu_count = 0;
   std::uint64_t minimum_memory_bytes = 0, maximum_memory_bytes = 0;
+  std::string rosetta;                         // "not_supported", "not_installed", "installed"
+  std::vector<std::string> bridged_interfaces; // their identifiers: "en0"
 };
+
+// What the VM wants of a bridge or of Rosetta and the host has not: kNetworkUnavailable, kUnsupported.
+Result<void> judge_host(const VzHost& host, const VmRecord& vm);
 
 Result<VzHost> ask_host(const VzProgram& program);
 Result<RestoreImageFacts> ask_image(const VzProgram& program, const std::filesystem::path& image);

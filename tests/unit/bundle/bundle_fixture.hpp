@@ -16,6 +16,9 @@ inline VmRecord sample_vm() {
   vm.cpu_count = 2;
   vm.memory_bytes = 512 * 1024 * 1024;
   vm.disk_bytes = 1024 * 1024;
+  vm.disk_mode = {DiskCaching::kUncached, DiskSynchronization::kFsync};
+  vm.shares = {{"src", "/srv/src", true}};
+  vm.has_sound = true;
   vm.network = NetworkMode::kNat;
   vm.mac_address = *MacAddress::parse("52:54:00:00:00:01");
   vm.machine_id = MachineIdKey{test::uuid_number(2)};

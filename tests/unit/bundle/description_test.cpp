@@ -8,7 +8,13 @@
 namespace berth {
 namespace {
 
-std::string sample() { return describe(sample_vm(), identity_of(sample_vm())); }
+VmRecord linux_vm() {
+  VmRecord vm = sample_vm();
+  vm.rosetta_tag = "rosetta";
+  return vm;
+}
+
+std::string sample() { return describe(linux_vm(), identity_of(linux_vm())); }
 
 std::string with(std::string_view from, std::string_view to) {
   std::string text = sample();
@@ -25,7 +31,7 @@ void check_refused(const std::string& text) {
 }
 
 TEST(Descriptions, ComeBackAsTheyWere) {
-  const VmRecord vm = sample_vm();
+  const VmRecord vm = linux_vm();
   const auto found = read_description(sample());
   ASSERT_TRUE(found) << found.error().detail;
   EXPECT_EQ(found->vm.id, vm.id);
@@ -34,6 +40,10 @@ TEST(Descriptions, ComeBackAsTheyWere) {
   EXPECT_EQ(found->vm.cpu_count, vm.cpu_count);
   EXPECT_EQ(found->vm.memory_bytes, vm.memory_bytes);
   EXPECT_EQ(found->vm.disk_bytes, vm.disk_bytes);
+  EXPECT_EQ(found->vm.disk_mode, vm.disk_mode);
+  EXPECT_EQ(found->vm.shares, vm.shares);
+  EXPECT_EQ(found->vm.rosetta_tag, vm.rosetta_tag);
+  EXPECT_EQ(found->vm.has_sound, vm.has_sound);
   EXPECT_EQ(found->vm.network, vm.network);
   EXPECT_EQ(found->vm.mac_address, vm.mac_address);
   EXPECT_EQ(found->vm.machine_id, vm.machine_id);
@@ -46,11 +56,45 @@ TEST(Descriptions, ComeBackForAMacosGuestWithoutADisk) {
   vm.guest = Guest::kMacos;
   vm.machine_id = MachineIdKey{Ecid{0x9cde470a5dcf5a35}};
   vm.boot = {BootKind::kMacos, {}, {}, {}};
+  vm.network = NetworkMode::kBridged;
+  vm.bridge_interface = "en0";
   vm.disk_bytes = 0;
   const auto found = read_description(describe(vm, identity_of(vm)));
   ASSERT_TRUE(found) << found.error().detail;
   EXPECT_EQ(found->vm.machine_id, vm.machine_id);
   EXPECT_EQ(found->vm.disk_bytes, 0U);
+  EXPECT_EQ(found->vm.network, NetworkMode::kBridged);
+  EXPECT_EQ(found->vm.bridge_interface, "en0");
+}
+
+TEST(Descriptions, OfBeforeThereWereDevicesHaveNone) {
+  VmRecord vm = sample_vm();
+  vm.shares.clear();
+  vm.has_sound = false;
+  std::string text = describe(vm, identity_of(vm));
+  for (const char* name : {"\"disk_mode\"", "\"sound\""}) {
+    const auto place = text.find(name);
+    ASSERT_NE(place, std::string::npos);
+    text.replace(place + 1, 1, "x"); // a member that nobody knows
+  }
+  const auto found = read_description(text);
+  ASSERT_TRUE(found) << found.error().detail;
+  EXPECT_EQ(found->vm.disk_mode, default_disk_mode(Guest::kLinux));
+  EXPECT_TRUE(found->vm.shares.empty());
+  EXPECT_FALSE(found->vm.has_sound);
+}
+
+TEST(Descriptions, AreRefusedWithHostileDevices) {
+  check_refused(with("\"uncached\"", "\"never\""));
+  check_refused(with("\"fsync\"", "7"));
+  check_refused(with("\"sound\": true", "\"sound\": 1"));
+  check_refused(with("\"rosetta_tag\": \"rosetta\"", "\"rosetta_tag\": 7"));
+  check_refused(with("\"rosetta_tag\": \"rosetta\"", "\"rosetta_tag\": \"src\""));
+  check_refused(with("\"read_only\": true", "\"read_only\": \"yes\""));
+  check_refused(with("\"/srv/src\"", "\"srv/src\""));
+  check_refused(with("\"tag\": \"src\"", "\"tag\": \"" + std::string(36, 't') + "\""));
+  check_refused(with("\"shares\": [", "\"shares\": [7,"));
+  check_refused(with("\"nat\"", "\"bridged\"")); // to nothing
 }
 
 TEST(Descriptions, AreRefusedWhenTheyAreNone) {

@@ -129,6 +129,13 @@ TEST(Admission, RefusesASecondMacAddressOnOneNetwork) {
     EXPECT_TRUE(admission.claim(second)) << "a network of its own";
     admission.release(second.vm);
   }
+  second.network = NetworkMode::kBridged;
+  EXPECT_TRUE(admission.claim(second)) << "the Ethernet is another network";
+  Claim third = linux_claim(3, 3);
+  third.network = NetworkMode::kBridged;
+  third.mac_address = mac(5);
+  check_refused(admission.claim(third), ErrorCode::kMacInUse, {"linux2"});
+  admission.release(second.vm);
   second.network = NetworkMode::kNat;
   second.mac_address = mac(6);
   EXPECT_TRUE(admission.claim(second));

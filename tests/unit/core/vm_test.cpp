@@ -37,7 +37,9 @@ void check_names(Enum last, Parse parse) {
 TEST(VmEnums, ParseTheirNames) {
   check_names(Guest::kLinux, parse_guest);
   check_names(BootKind::kMacos, parse_boot_kind);
-  check_names(NetworkMode::kNone, parse_network_mode);
+  check_names(NetworkMode::kBridged, parse_network_mode);
+  check_names(DiskCaching::kUncached, parse_disk_caching);
+  check_names(DiskSynchronization::kNone, parse_disk_synchronization);
   check_names(ImageKind::kRestore, parse_image_kind);
   check_names(MachineIdOrigin::kImported, parse_machine_id_origin);
 }

@@ -89,6 +89,22 @@ TEST(QemuArguments, FollowTheSpecification) {
   EXPECT_EQ(values(qemu_arguments(each, host(), {5, 6}), "-netdev"), Arguments{"user,id=net"});
 }
 
+TEST(QemuArguments, WriteTheDiskAsItsModeSays) {
+  auto each = spec();
+  each.has_disk = true;
+  const auto disk = [&](DiskCaching caching, DiskSynchronization synchronization) {
+    each.disk_mode = {caching, synchronization};
+    return values(qemu_arguments(each, host(), {5, 6}), "-blockdev").at(0);
+  };
+  using enum DiskSynchronization;
+  for (const auto caching : {DiskCaching::kAutomatic, DiskCaching::kCached})
+    for (const auto safe : {kFull, kFsync})
+      EXPECT_EQ(disk(caching, safe).find("cache."), std::string::npos) << "QEMU's writeback is its default";
+  EXPECT_TRUE(disk(DiskCaching::kUncached, kFull).starts_with("driver=raw,node-name=disk,cache.direct=on,discard=unmap"));
+  EXPECT_TRUE(disk(DiskCaching::kCached, kNone).starts_with("driver=raw,node-name=disk,cache.no-flush=on,discard=unmap"));
+  EXPECT_TRUE(disk(DiskCaching::kUncached, kNone).starts_with("driver=raw,node-name=disk,cache.direct=on,cache.no-flush=on,"));
+}
+
 TEST(QemuArguments, BootFirmwareFromFlash) {
   auto each = spec();
   each.boot.kind = BootKind::kEfi;

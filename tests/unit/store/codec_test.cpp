@@ -16,7 +16,12 @@ VmRecord full_vm() {
   vm.memory_target_bytes = 1;
   vm.disk_bytes = std::uint64_t{1} << 60;
   vm.display = DisplaySpec{3840, 2160};
-  vm.network = NetworkMode::kUser;
+  vm.disk_mode = {DiskCaching::kUncached, DiskSynchronization::kNone};
+  vm.network = NetworkMode::kBridged;
+  vm.bridge_interface = "en0";
+  vm.shares = {{"src", "/srv/\"src\"", true}, {"ü", "/", false}};
+  vm.rosetta_tag = "rosetta";
+  vm.has_sound = true;
   vm.mac_address = *MacAddress::parse("2:0:0:0:0:ff");
   vm.machine_id = MachineIdKey{Ecid{0x9cde470a5dcf5a35}};
   vm.is_identity_verified = false;
@@ -48,7 +53,12 @@ void check_same(const VmRecord& left, const VmRecord& right) {
   EXPECT_EQ(left.memory_target_bytes, right.memory_target_bytes);
   EXPECT_EQ(left.disk_bytes, right.disk_bytes);
   EXPECT_EQ(left.display, right.display);
+  EXPECT_EQ(left.disk_mode, right.disk_mode);
   EXPECT_EQ(left.network, right.network);
+  EXPECT_EQ(left.bridge_interface, right.bridge_interface);
+  EXPECT_EQ(left.shares, right.shares);
+  EXPECT_EQ(left.rosetta_tag, right.rosetta_tag);
+  EXPECT_EQ(left.has_sound, right.has_sound);
   EXPECT_EQ(left.mac_address, right.mac_address);
   EXPECT_EQ(left.machine_id, right.machine_id);
   EXPECT_EQ(left.is_identity_verified, right.is_identity_verified);
@@ -125,6 +135,23 @@ TEST_F(StoreRoundTrip, KeepsVms) {
   ASSERT_EQ(state->vms.size(), 2U);
   check_same(state->vms[0], full_vm());
   check_same(state->vms[1], plain_vm(2));
+}
+
+// A record of before there were devices.
+TEST(VmCodec, GivesOldRecordsWhatTheyHad) {
+  for (const auto& [guest, caching] : {std::pair{"linux", DiskCaching::kCached}, std::pair{"macos", DiskCaching::kAutomatic}}) {
+    const std::string old = std::string(R"({"id":"00000000-0000-4000-8000-000000000001","name":"old","guest":")") + guest +
+                            R"(","driver":"vz","cpu_count":1,"memory_bytes":1,"disk_bytes":0,"network":"nat",)"
+                            R"("mac_address":"02:00:00:00:00:01","machine_id":"ecid:0x1","boot":{"kind":"none"},"revision":1,)"
+                            R"("created_at":0,"status":{"state":"stopped","since":0}})";
+    const auto vm = codec::decode_vm(old);
+    ASSERT_TRUE(vm) << vm.error().detail;
+    EXPECT_EQ(vm->disk_mode, (DiskMode{caching, DiskSynchronization::kFull})) << guest;
+    EXPECT_TRUE(vm->shares.empty());
+    EXPECT_FALSE(vm->rosetta_tag);
+    EXPECT_FALSE(vm->has_sound);
+    EXPECT_EQ(vm->bridge_interface, "");
+  }
 }
 
 TEST_F(StoreRoundTrip, KeepsOperations) {

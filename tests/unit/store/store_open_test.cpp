@@ -104,6 +104,20 @@ TEST_F(StoreOpening, RefusesAStoreWithAnUnreadableRecord) {
   EXPECT_TRUE(state.error().detail.contains("VM")) << state.error().detail;
 }
 
+TEST_F(StoreOpening, TakesRecordsOfBeforeThereWereDevices) {
+  make_store(2);
+  ASSERT_TRUE(database(options.file)
+                  .execute("UPDATE vms SET document=json_remove(document,'$.disk_mode','$.shares','$.rosetta_tag','$.sound',"
+                           "'$.bridge_interface')"));
+  const auto state = open();
+  ASSERT_TRUE(state) << state.error().detail;
+  ASSERT_EQ(state->vms.size(), 2U);
+  for (const VmRecord& vm : state->vms) {
+    EXPECT_EQ(vm.disk_mode, default_disk_mode(Guest::kLinux));
+    EXPECT_TRUE(vm.shares.empty());
+  }
+}
+
 TEST_F(StoreOpening, RefusesADirectory) {
   std::filesystem::create_directory(options.file);
   const auto opened = open();
