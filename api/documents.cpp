@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "api/device_fields.hpp"
 #include "api/problem.hpp"
 #include "daemon/bundle/files.hpp"
 
@@ -99,10 +100,11 @@ std::string vm_json(const VmEntry& vm) {
     json.begin_object().field("width", record.display->width).field("height", record.display->height).end_object();
   else
     json.null();
-  json.key("network").begin_object().field("mode", to_string(record.network)).end_object();
+  write_network(json, record);
   json.field("mac_address", record.mac_address.to_string()).field("machine_id", record.machine_id.to_string());
   json.field("identity", record.is_identity_verified ? "verified" : "unverified");
   write_boot(json, record.boot);
+  write_devices(json, record);
   json.key("labels").begin_object();
   for (const auto& [name, value] : record.labels) json.field(name, value);
   json.end_object();

@@ -226,6 +226,33 @@ std::optional<JsonReader> JsonReader::optional_object(std::string_view name) {
   return JsonReader{std::move(nested)};
 }
 
+std::optional<std::vector<JsonReader>> JsonReader::optional_objects(std::string_view name, std::size_t most) {
+  const JsonValue* value = state_->take(name);
+  if (value == nullptr) return std::nullopt;
+  const auto* array = std::get_if<JsonValue::Array>(&value->value);
+  if (array == nullptr || array->size() > most) {
+    if (array == nullptr)
+      state_->wrong_type(name, "an array of objects", *value);
+    else
+      state_->complain(name, "must not have more than " + std::to_string(most) + " items");
+    return std::nullopt;
+  }
+  std::vector<JsonReader> items;
+  for (std::size_t index = 0; index < array->size(); ++index) {
+    const std::string item = std::string{name} + "[" + std::to_string(index) + "]";
+    if (!std::holds_alternative<JsonValue::Object>((*array)[index].value)) {
+      state_->wrong_type(item, "an object", (*array)[index]);
+      continue;
+    }
+    auto nested = std::make_shared<State>();
+    nested->object = (*array)[index];
+    nested->prefix = state_->prefix + item + ".";
+    state_->nested.push_back(nested);
+    items.push_back(JsonReader{std::move(nested)});
+  }
+  return items;
+}
+
 void JsonReader::refuse(std::string_view name, std::string detail) { state_->complain(name, std::move(detail)); }
 
 Result<void> JsonReader::finish() {

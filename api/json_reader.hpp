@@ -72,6 +72,8 @@ public:
   std::optional<std::vector<std::string>> optional_strings(std::string_view name, std::size_t most = 256);
   // A nested object; its errors are noted here, under "name.field". It must end before this reader does.
   std::optional<JsonReader> optional_object(std::string_view name);
+  // The same for a list of them: "name[0].field".
+  std::optional<std::vector<JsonReader>> optional_objects(std::string_view name, std::size_t most = 256);
 
   // Notes a wrong value found by the handler, such as a name that cannot be: one lower-case sentence.
   void refuse(std::string_view name, std::string detail);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/answer.hpp"
+#include "api/device_fields.hpp"
 #include "api/json_reader.hpp"
 
 namespace berth::api {
@@ -9,7 +10,6 @@ namespace berth::api {
 namespace {
 
 constexpr std::string_view kGuests[] = {"linux", "macos"};
-constexpr std::string_view kNetworks[] = {"nat", "user", "none"};
 constexpr std::string_view kBootKinds[] = {"none", "kernel", "efi", "macos"};
 constexpr std::uint64_t kMost32 = 0xffff'ffff;
 
@@ -35,14 +35,6 @@ std::optional<BootSpec> read_boot(JsonReader& json) {
   for (const auto& [field, id] : {std::pair{"kernel", &boot.kernel}, std::pair{"initramfs", &boot.initramfs}})
     if (!id->empty() && !is_image_id(*id)) object->refuse(field, "is not the id of an image");
   return boot;
-}
-
-std::optional<NetworkMode> read_network(JsonReader& json) {
-  auto object = json.optional_object("network");
-  if (!object) return std::nullopt;
-  object->require("mode");
-  const auto mode = object->optional_choice("mode", kNetworks);
-  return mode ? parse_network_mode(kNetworks[*mode]) : std::nullopt;
 }
 
 // Absent: nullopt. Null: no display.
@@ -82,7 +74,16 @@ Result<CreateVm> read_create(const Request& request) {
   if (vm.restore_image && !is_image_id(*vm.restore_image)) json.refuse("restore_image", "is not the id of an image");
   if (const auto boot = read_boot(json)) vm.boot = *boot;
   if (const auto display = read_display(json)) vm.display = *display;
-  if (const auto network = read_network(json)) vm.network = *network;
+  if (auto network = read_network(json)) {
+    vm.network = network->mode;
+    vm.bridge_interface = std::move(network->bridge_interface);
+  }
+  const DiskFields disk = read_disk(json);
+  vm.disk_caching = disk.caching;
+  vm.disk_synchronization = disk.synchronization;
+  vm.shares = read_shares(json).value_or(std::vector<SharedDirectory>{});
+  vm.rosetta_tag = read_rosetta(json).value_or(std::nullopt);
+  vm.has_sound = json.boolean("sound", false);
   vm.mac_address = read_mac(json);
   if (const auto key = json.optional_string("machine_id"); key && *key != "new") {
     vm.machine_id = MachineIdKey::parse(*key);
@@ -113,7 +114,16 @@ Result<PatchVm> read_patch(const Request& request) {
   patch.disk_bytes = json.optional_unsigned("disk_bytes");
   patch.boot = read_boot(json);
   patch.display = read_display(json);
-  patch.network = read_network(json);
+  if (auto network = read_network(json)) {
+    patch.network = network->mode;
+    patch.bridge_interface = std::move(network->bridge_interface);
+  }
+  const DiskFields disk = read_disk(json);
+  patch.disk_caching = disk.caching;
+  patch.disk_synchronization = disk.synchronization;
+  patch.shares = read_shares(json);
+  patch.rosetta_tag = read_rosetta(json);
+  patch.has_sound = json.optional_boolean("sound");
   patch.mac_address = read_mac(json);
   patch.labels = json.optional_string_map("labels");
   check_labels(json, patch.labels);
@@ -294,12 +304,14 @@ Task<Response> do_import(Api& api, Request request, ImportVm import, Caller call
 Task<Response> import_vm(Api& api, Request request) {
   constexpr std::string_view kMacs[] = {"keep", "new"};
   constexpr std::string_view kPolicies[] = {"refuse", "keep_shared"};
+  constexpr std::string_view kShares[] = {"drop", "keep"};
   auto parsed = JsonReader::parse(request.body);
   if (!parsed) co_return refuse(parsed.error(), request);
   ImportVm import;
   import.path = parsed->string("path");
   import.name = parsed->optional_string("name");
   import.new_mac_address = parsed->optional_choice("mac_address", kMacs).value_or(0) == 1;
+  import.keeps_shares = parsed->optional_choice("shares", kShares).value_or(0) == 1;
   if (parsed->optional_choice("mid_policy", kPolicies).value_or(0) == 1) import.mid_policy = MidPolicy::kKeepShared;
   if (auto done = parsed->finish(); !done) co_return refuse(done.error(), request);
   Act act = [&api, request, import](Caller caller) { return do_import(api, request, import, std::move(caller)); };

@@ -147,6 +147,30 @@ TEST(JsonReader, NamesAMissingField) {
   EXPECT_EQ(done.error().detail, "name is required");
 }
 
+TEST(JsonReader, ReadsListsOfObjects) {
+  auto reader = JsonReader::parse(R"({"shares":[{"tag":"a"},{"tag":7,"x":1}]})");
+  ASSERT_TRUE(reader);
+  auto shares = reader->optional_objects("shares", 2);
+  ASSERT_TRUE(shares);
+  ASSERT_EQ(shares->size(), 2U);
+  EXPECT_EQ((*shares)[0].string("tag"), "a");
+  EXPECT_EQ((*shares)[1].string("tag"), "");
+  EXPECT_FALSE(reader->optional_objects("absent"));
+  const auto done = reader->finish();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::kInvalidValue);
+  ASSERT_EQ(done.error().context.size(), 2U);
+  EXPECT_EQ(done.error().context[0].values, (std::vector<std::string>{"shares[1].tag", "shares[1].x"}));
+  for (const char* wrong : {R"({"shares":7})", R"({"shares":[7]})", R"({"shares":[{},{},{}]})"}) {
+    auto other = JsonReader::parse(wrong);
+    ASSERT_TRUE(other);
+    (void)other->optional_objects("shares", 2);
+    const auto refused = other->finish();
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidValue) << wrong;
+  }
+}
+
 TEST(JsonReader, ReadsNestedObjectsAndNamesTheirFields) {
   auto reader = JsonReader::parse(R"({"boot":{"kind":7,"typo":1},"labels":{"a":"b","n":1},"list":["x",2]})");
   auto boot = reader->optional_object("boot");
