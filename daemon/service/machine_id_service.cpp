@@ -3,6 +3,8 @@
 
 #include "daemon/bundle/bundle.hpp"
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/foreign/foreign_bundle.hpp"
+#include "daemon/bundle/foreign/settings.hpp"
 #include "daemon/host/path_policy.hpp"
 
 namespace berth {
@@ -10,18 +12,32 @@ namespace berth {
 namespace {
 
 constexpr std::size_t kLargestFile = 64 * 1024;
+constexpr std::size_t kLargestConfiguration = foreign::kLargestConfiguration; // of macosvm
 
-// `path`: the file itself, or a directory with a file MachineIdentifier.
-Result<Bytes> read_identifier(const std::string& path, const std::vector<std::filesystem::path>& roots) {
+// `path`: the folder of a VM of berth or of another tool, the file MachineIdentifier itself, or a configuration of macosvm.
+Result<Bytes> read_identifier(std::string path, const std::vector<std::filesystem::path>& roots) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   auto opened = open_allowed(path, roots);
   if (!opened) return std::unexpected(opened.error());
   std::error_code error;
-  const auto here = path_of(*opened);
-  if (std::filesystem::is_directory(here, error)) return files::read(BundlePaths{here}.machine_identifier(), kLargestFile);
-  // The descriptor names the checked file; reading by it does not look at the name again.
-  auto again = open_allowed(std::filesystem::path(path).parent_path().string(), roots);
-  if (!again) return std::unexpected(again.error());
-  return files::read(path_of(*again) / std::filesystem::path(path).filename(), kLargestFile);
+  if (std::filesystem::is_directory(path_of(*opened), error)) {
+    const auto here = path_of(*opened);
+    const foreign::SourceFolder folder{std::make_shared<UniqueFd>(std::move(*opened)), path};
+    // A bundle of berth's; Apple's samples and VirtualBuddy keep it there as well.
+    if (folder.has("MachineIdentifier")) return files::read(BundlePaths{here}.machine_identifier(), kLargestFile);
+    if (folder.has("berth.json"))
+      return fail(ErrorCode::kBundleInvalid, path + ": its MachineIdentifier is missing; a repair puts it back", path);
+    return foreign::find_machine_identifier(folder);
+  }
+  const std::filesystem::path file(path);
+  auto parent = open_allowed(file.parent_path().string(), roots);
+  if (!parent) return std::unexpected(parent.error());
+  // Through the folder's descriptor, and no link: what was checked is what is read.
+  auto bytes = files::read(path_of(*parent) / file.filename(), kLargestConfiguration);
+  if (!bytes) return bytes;
+  if (!foreign::is_macosvm(*bytes)) return bytes;
+  const foreign::SourceFolder folder{std::make_shared<UniqueFd>(std::move(*parent)), file.parent_path().string()};
+  return foreign::find_machine_identifier(folder, file.filename().string());
 }
 
 } // namespace

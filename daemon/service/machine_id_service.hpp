@@ -12,7 +12,7 @@ namespace berth {
 struct NewMachineId {
   std::optional<Guest> generate; // exactly one of these three
   std::optional<Bytes> data;
-  std::optional<std::string> path; // a MachineIdentifier file, or a bundle that has one
+  std::optional<std::string> path; // a MachineIdentifier file, or a VM of any format that can be imported
   std::string name;
   bool is_kept = true;
 };

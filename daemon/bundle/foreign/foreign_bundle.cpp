@@ -215,20 +215,39 @@ void fill_hardware(const Settings& settings, ForeignVm& vm) {
   vm.network = settings.network;
 }
 
+Result<Settings> settings_of(const SourceFolder& folder, const Configuration& configuration) {
+  const bool is_without = configuration.file.empty(); // VirtualBuddy writes its one at the first change
+  auto settings = read_settings(is_without ? Format::kAppleSample : configuration.format, configuration.text);
+  if (settings) return settings;
+  Error error = settings.error();
+  error.detail = folder.shown() + ": " + error.detail;
+  error.subject = folder.shown();
+  return std::unexpected(std::move(error));
+}
+
 } // namespace
+
+Result<Bytes> find_machine_identifier(const SourceFolder& folder, const std::string& configuration_file) {
+  const auto configuration = look(folder, configuration_file);
+  if (!configuration) return std::unexpected(configuration.error());
+  auto settings = settings_of(folder, *configuration);
+  if (!settings) return std::unexpected(settings.error());
+  auto identifier = identity_part(folder, std::move(settings->machine_identifier), settings->files.machine_identifier);
+  if (!identifier || !identifier->empty()) return identifier;
+  if (const std::string& name = settings->files.auxiliary_storage; !name.empty() && folder.has(name)) {
+    const auto storage = folder.hold(name);
+    if (!storage) return std::unexpected(storage.error());
+    if (const auto installed = find_auxiliary_ecid(storage->path())) return encode_machine_identifier(MachineIdKey{*installed});
+  }
+  return invalid(folder, "it has no machine identifier");
+}
 
 Result<ForeignVm> recognise(const SourceFolder& folder, const std::string& configuration_file) {
   const auto configuration = look(folder, configuration_file);
   if (!configuration) return std::unexpected(configuration.error());
   const Format format = configuration->format;
-  const bool is_without = configuration->file.empty(); // VirtualBuddy writes its one at the first change
-  auto settings = read_settings(is_without ? Format::kAppleSample : format, configuration->text);
-  if (!settings) {
-    Error error = settings.error();
-    error.detail = folder.shown() + ": " + error.detail;
-    error.subject = folder.shown();
-    return std::unexpected(std::move(error));
-  }
+  auto settings = settings_of(folder, *configuration);
+  if (!settings) return std::unexpected(settings.error());
   FileNames& names = settings->files;
   if (auto single = refuse_stacks(folder, format, names); !single) return std::unexpected(single.error());
   if (format == Format::kLima && !folder.has(names.disk)) names.disk = "diffdisk"; // before lima 2

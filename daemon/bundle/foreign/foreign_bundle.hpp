@@ -38,6 +38,10 @@ inline constexpr std::uint64_t kDefaultCpuCount = 4, kDefaultMemoryBytes = std::
 // it leads out of its folder; kMachineIdAltered: the auxiliary storage belongs to another machine identifier.
 Result<ForeignVm> recognise(const SourceFolder& folder, const std::string& configuration_file = {});
 
+// The machine identifier of a VM and no more: its disk may be missing, and of a kind that cannot be imported. Where the
+// format's own place for it is empty, it is made of the ECID in the auxiliary storage. kBundleInvalid, too, when it has none.
+Result<Bytes> find_machine_identifier(const SourceFolder& folder, const std::string& configuration_file = {});
+
 // Builds the bundle in `staging`, which must not exist, out of the source's disk, storages and identity. `bundle` has the
 // record and the identity; its disk and hardware model come from the source. On failure the directory is removed.
 Result<void> build_from(const ForeignVm& source, const std::filesystem::path& staging, NewBundle bundle, bool with_nvram,

@@ -53,6 +53,64 @@ TEST_F(ForeignImports, KeepWhatTheyAreAndSayWhatIsNotKnown) {
   }
 }
 
+class MachineIdOf : public ForeignImports, public testing::WithParamInterface<Format> {
+protected:
+  ApiResponse load(const std::filesystem::path& path) {
+    return api_.post("/v1/machine-ids", {{"path", path.string()}, {"name", "golden"}});
+  }
+};
+
+TEST_P(MachineIdOf, AForeignVmIsLoadedAsItStands) {
+  const auto path = std::filesystem::canonical(lay_out(GetParam()));
+  const auto loaded = load(path);
+  ASSERT_EQ(loaded.status, 201) << loaded.body;
+  EXPECT_EQ(loaded.json()["key"], kKey);
+  EXPECT_EQ(loaded.json()["origin"], "loaded");
+  EXPECT_EQ(loaded.json()["name"], "golden");
+  EXPECT_EQ(loaded.json()["kept"], true);
+  EXPECT_EQ(loaded.json()["data"], to_base64(parts_.machine_identifier)) << "byte for byte";
+  EXPECT_EQ(load(path).status, 200) << "known already";
+  EXPECT_EQ(load(std::filesystem::canonical(folder())).status, 200) << "its folder is as good";
+  EXPECT_EQ(api_.get("/v1/vms").json()["items"], Json::array()) << "nothing is imported";
+}
+
+// Of a VM that is being carried about, or has a disk that berth cannot take.
+TEST_P(MachineIdOf, ItsDiskIsNotNeeded) {
+  const auto path = std::filesystem::canonical(lay_out(GetParam()));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder()))
+    if (entry.is_regular_file() && entry.file_size() == std::filesystem::file_size(parts_.disk))
+      write_file(entry.path(), "QFI\xfb" + std::string(1020, '\0'));
+  const auto loaded = load(path);
+  ASSERT_EQ(loaded.status, 201) << loaded.body;
+  EXPECT_EQ(loaded.json()["key"], kKey);
+}
+
+// Where the identifier is a file of its own it may be lost; the auxiliary storage then says whose it was, and without that
+// there is nothing to load.
+TEST_P(MachineIdOf, WithoutOneIsRefusedByName) {
+  const Bytes identifier = parts_.machine_identifier;
+  parts_.machine_identifier.clear();
+  const auto path = std::filesystem::canonical(lay_out(GetParam()));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder()))
+    if (entry.is_regular_file() && entry.file_size() == 0) std::filesystem::remove(entry.path());
+  const bool is_apples = GetParam() == Format::kAppleSample; // known by its identifier alone
+  const auto from_storage = load(path);
+  if (!is_apples) {
+    ASSERT_EQ(from_storage.status, 201) << from_storage.body;
+    EXPECT_EQ(from_storage.json()["key"], kKey);
+  }
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder()))
+    if (entry.is_regular_file() && entry.file_size() == std::filesystem::file_size(parts_.auxiliary_storage))
+      write_file(entry.path(), std::string(0x80000, '\0'));
+  const auto refused = load(path);
+  EXPECT_EQ(refused.status, 422) << refused.body;
+  EXPECT_EQ(refused.code(), "bundle_invalid") << refused.body;
+  if (!is_apples) EXPECT_NE(refused.body.find("has no machine identifier"), std::string::npos) << refused.body;
+}
+
+INSTANTIATE_TEST_SUITE_P(EachFormat, MachineIdOf, testing::ValuesIn(foreign::kAllFormats),
+                         [](const auto& format) { return std::string(to_string(format.param)); });
+
 TEST_F(ForeignImports, TellTheirOriginInTheJournal) {
   ASSERT_EQ(import(lay_out(Format::kLima), "guest").status, 201);
   auto events = api_.events("/v1/events?after=0&type=vm.created");
