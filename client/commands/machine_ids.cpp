@@ -72,8 +72,10 @@ void add_load(CLI::App& parent, Chosen& chosen) {
     std::string path, data, name;
   };
   const auto options = std::make_shared<Options>();
-  CLI::App* command = parent.add_subcommand("load", "Take one from a MachineIdentifier file, a bundle, or base64, and keep it");
-  CLI::Option* path = command->add_option("path", options->path, "The file, or a bundle that has one")->check(CLI::ExistingPath);
+  CLI::App* command =
+      parent.add_subcommand("load", "Take one from a file, a VM of berth or another tool, or base64, and keep it");
+  CLI::Option* path = command->add_option("path", options->path, "A MachineIdentifier file, or whatever berth import takes")
+                          ->check(CLI::ExistingPath);
   command->add_option("--data", options->data, "Base64 of its data representation")->excludes(path);
   command->add_option("--name", options->name, "Name for people");
   chosen.on(command, [options](Session& session) {

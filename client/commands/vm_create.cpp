@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "client/command_line.hpp"
+#include "client/commands/device_options.hpp"
 #include "client/commands/images.hpp"
 #include "client/commands/kinds.hpp"
 #include "client/progress.hpp"
@@ -18,7 +19,8 @@ struct CreateOptions {
   std::string name, guest = "linux", memory = "1G", disk;
   std::uint32_t cpu_count = 1;
   std::string kernel, initramfs, command_line, disk_image;
-  std::string network, mac_address, machine_id;
+  std::string mac_address, machine_id;
+  DeviceOptions devices;
   std::vector<std::string> labels;
   bool is_efi = false, autostarts = false, starts = false;
 };
@@ -49,7 +51,15 @@ client::Result<client::VmSpec> spec_of(const Session& session, const CreateOptio
   if (!options.disk.empty()) spec.disk_bytes = parse_size(options.disk).value_or(0);
   spec.boot_kind = boot_kind(options);
   spec.command_line = options.command_line;
-  spec.network_mode = options.network;
+  const DeviceOptions& devices = options.devices;
+  const auto [mode, interface] = parse_network(devices.network);
+  spec.network_mode = mode;
+  spec.network_interface = interface;
+  spec.disk_caching = devices.disk_caching;
+  spec.disk_synchronization = devices.disk_synchronization;
+  for (const std::string& each : devices.shares) spec.shares.push_back(parse_share(each));
+  spec.rosetta_tag = devices.rosetta_tag;
+  spec.has_sound = devices.has_sound;
   spec.mac_address = options.mac_address;
   spec.machine_id = options.machine_id;
   for (const auto& each : options.labels) spec.labels[each.substr(0, each.find('='))] = each.substr(each.find('=') + 1);
@@ -90,8 +100,10 @@ void add_options(CLI::App& command, CreateOptions& options) {
   command.add_option("--initramfs", options.initramfs, "With --kernel: a file, or an image")->needs(kernel);
   command.add_option("--cmdline,--command-line", options.command_line, "With --kernel: its command line")->needs(kernel);
   command.add_flag("--efi", options.is_efi, "Boot the disk by firmware (the default with --disk-image)")->excludes(kernel);
-  command.add_option("--network", options.network, "Network")
-      ->check(CLI::IsMember(std::vector<std::string>{"nat", "user", "none"}));
+  add_device_options(command, options.devices);
+  command.add_flag_function(
+      "--sound", [&options](std::int64_t) { options.devices.has_sound = true; },
+      "A sound device; what it plays is not heard on the host");
   command.add_option("--mac", options.mac_address, "MAC address (default: a fresh one)");
   command.add_option("--machine-id", options.machine_id, "new (default), or the key of a known one: berth mid ls");
   command.add_option("-l,--label", options.labels, "KEY=VALUE, may be given several times")

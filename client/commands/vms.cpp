@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "client/command_line.hpp"
+#include "client/commands/device_options.hpp"
 #include "client/commands/kinds.hpp"
 #include "client/error_text.hpp"
 #include "client/progress.hpp"
@@ -59,7 +60,10 @@ void add_list(CLI::App& app, Chosen& chosen) {
 }
 
 struct SetOptions {
-  std::string vm, name, memory, memory_target, disk, network, mac_address, command_line;
+  std::string vm, name, memory, memory_target, disk, mac_address, command_line;
+  DeviceOptions devices;
+  std::vector<std::string> removed_shares;
+  bool removes_rosetta = false;
   std::uint32_t cpu_count = 0;
   std::vector<std::string> labels, removed_labels;
   std::optional<bool> autostart;
@@ -77,6 +81,34 @@ Json labels_after(const Json& current, const SetOptions& options) {
   return labels;
 }
 
+// A share of a known tag takes the place of the old one.
+Json shares_after(const Json& current, const SetOptions& options) {
+  Json shares = Json::array();
+  const auto is_to_go = [&](const std::string& tag) {
+    for (const std::string& each : options.removed_shares)
+      if (each == tag) return true;
+    for (const std::string& each : options.devices.shares)
+      if (parse_share(each).tag == tag) return true;
+    return false;
+  };
+  if (const Json& found = member(current, "shares"); found.is_array())
+    for (const Json& share : found)
+      if (!is_to_go(text(share, "tag"))) shares.push_back(share);
+  for (const std::string& each : options.devices.shares) shares.push_back(share_json(parse_share(each)));
+  return shares;
+}
+
+void put_device_changes(Json& changes, const Json& current, const SetOptions& options) {
+  const DeviceOptions& devices = options.devices;
+  if (!devices.network.empty()) put_network(changes, devices.network);
+  if (!devices.disk_caching.empty()) changes["disk"]["caching"] = devices.disk_caching;
+  if (!devices.disk_synchronization.empty()) changes["disk"]["synchronization"] = devices.disk_synchronization;
+  if (!devices.shares.empty() || !options.removed_shares.empty()) changes["shares"] = shares_after(current, options);
+  if (!devices.rosetta_tag.empty()) changes["rosetta"]["tag"] = devices.rosetta_tag;
+  if (options.removes_rosetta) changes["rosetta"] = nullptr;
+  if (devices.has_sound) changes["sound"] = *devices.has_sound;
+}
+
 Json changes_of(const Json& current, const SetOptions& options) {
   Json changes = Json::object();
   if (!options.name.empty()) changes["name"] = options.name;
@@ -85,7 +117,7 @@ Json changes_of(const Json& current, const SetOptions& options) {
   if (!options.memory_target.empty()) changes["memory_target_bytes"] = parse_size(options.memory_target).value_or(0);
   if (options.frees_memory_target) changes["memory_target_bytes"] = nullptr;
   if (!options.disk.empty()) changes["disk_bytes"] = parse_size(options.disk).value_or(0);
-  if (!options.network.empty()) changes["network"]["mode"] = options.network;
+  put_device_changes(changes, current, options);
   if (!options.mac_address.empty()) changes["mac_address"] = options.mac_address;
   if (!options.labels.empty() || !options.removed_labels.empty()) changes["labels"] = labels_after(current, options);
   if (options.autostart) changes["autostart"] = *options.autostart;
@@ -123,8 +155,12 @@ void add_set(CLI::App& app, Chosen& chosen) {
   command->add_flag("--no-memory-target", options->frees_memory_target, "Give a running guest all its memory back")
       ->excludes(target);
   command->add_option("--disk", options->disk, "Size of the disk; it only grows (at rest)")->check(is_size);
-  command->add_option("--network", options->network, "Network (at rest)")
-      ->check(CLI::IsMember(std::vector<std::string>{"nat", "user", "none"}));
+  add_device_options(*command, options->devices, " (at rest)");
+  command->add_option("--remove-share", options->removed_shares, "Remove a share: TAG (at rest)")->allow_extra_args(false);
+  command->add_flag("--no-rosetta", options->removes_rosetta, "No Rosetta any more (at rest)")->excludes("--rosetta");
+  command->add_flag_function(
+      "--sound,!--no-sound", [options](std::int64_t count) { options->devices.has_sound = count > 0; },
+      "A sound device, or none (at rest)");
   command->add_option("--mac", options->mac_address, "MAC address (at rest)");
   command->add_option_function<std::string>(
       "--cmdline,--command-line",
@@ -222,7 +258,7 @@ void add_clone(CLI::App& app, Chosen& chosen) {
 }
 
 struct ImportOptions {
-  std::string path, name, mac_address, mid_policy;
+  std::string path, name, mac_address, mid_policy, shares;
 };
 
 ExitCode import_vm(Session& session, const ImportOptions& options) {
@@ -230,6 +266,7 @@ ExitCode import_vm(Session& session, const ImportOptions& options) {
   body["path"] = absolute_path(options.path);
   if (!options.name.empty()) body["name"] = options.name;
   if (!options.mac_address.empty()) body["mac_address"] = options.mac_address;
+  if (!options.shares.empty()) body["shares"] = options.shares;
   if (!options.mid_policy.empty()) body["mid_policy"] = options.mid_policy;
   Progress progress{session};
   const auto change = session.daemon.change("POST", "/v1/vms/import", to_json_line(body), wait_of(session, progress));
@@ -256,6 +293,10 @@ void add_import(CLI::App& app, Chosen& chosen) {
       ->add_option("--mid-policy", options->mid_policy,
                    "When a VM carries its machine identifier already. refuse (default). keep_shared: they never run together")
       ->check(CLI::IsMember(std::vector<std::string>{"refuse", "keep_shared"}));
+  command
+      ->add_option("--shares", options->shares,
+                   "Directories that a bundle of berth shares. drop (default): they name this host. keep: take them over")
+      ->check(CLI::IsMember(std::vector<std::string>{"drop", "keep"}));
   chosen.on(command, [options](Session& session) { return import_vm(session, *options); });
 }
 

@@ -62,6 +62,18 @@ Json boot_of(const VmSpec& spec) {
   return boot;
 }
 
+Json shares_of(const VmSpec& spec) {
+  Json shares = Json::array();
+  for (const Share& each : spec.shares) {
+    Json share;
+    share["tag"] = each.tag;
+    share["path"] = each.path;
+    share["read_only"] = each.is_read_only;
+    shares.push_back(std::move(share));
+  }
+  return shares;
+}
+
 ClientError to_problem_from(const Json& json) {
   ClientError error;
   error.kind = ErrorKind::kProblem;
@@ -235,6 +247,12 @@ std::string to_body(const VmSpec& spec) {
   if (!spec.disk_image.empty()) body["disk_image"] = spec.disk_image;
   if (!spec.boot_kind.empty()) body["boot"] = boot_of(spec);
   if (!spec.network_mode.empty()) body["network"]["mode"] = spec.network_mode;
+  if (!spec.network_interface.empty()) body["network"]["interface"] = spec.network_interface;
+  if (!spec.disk_caching.empty()) body["disk"]["caching"] = spec.disk_caching;
+  if (!spec.disk_synchronization.empty()) body["disk"]["synchronization"] = spec.disk_synchronization;
+  if (!spec.shares.empty()) body["shares"] = shares_of(spec);
+  if (!spec.rosetta_tag.empty()) body["rosetta"]["tag"] = spec.rosetta_tag;
+  if (spec.has_sound) body["sound"] = *spec.has_sound;
   if (!spec.mac_address.empty()) body["mac_address"] = spec.mac_address;
   if (!spec.machine_id.empty()) body["machine_id"] = spec.machine_id;
   for (const auto& [key, value] : spec.labels) body["labels"][key] = value;

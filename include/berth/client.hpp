@@ -132,6 +132,12 @@ struct Event {
   std::string document;
 };
 
+// A directory of the host in the guest.
+struct Share {
+  std::string tag, path;
+  bool is_read_only = false;
+};
+
 // What a VM is made of; zero, empty and nullopt are left to the daemon.
 struct VmSpec {
   std::string name;
@@ -142,6 +148,11 @@ struct VmSpec {
   std::string disk_image;                                 // image id, copied into the disk
   std::string boot_kind, kernel, initramfs, command_line; // kernel and initramfs are image ids
   std::string network_mode, mac_address, machine_id;      // machine_id: "new" or a known key
+  std::string network_interface;                          // of the host, for network_mode "bridged"
+  std::string disk_caching, disk_synchronization;
+  std::vector<Share> shares;
+  std::string rosetta_tag; // empty: no Rosetta
+  std::optional<bool> has_sound;
   std::map<std::string, std::string> labels;
   std::optional<bool> autostart;
 };

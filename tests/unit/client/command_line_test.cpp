@@ -113,6 +113,64 @@ TEST(CommandLine, CreateSendsExactSizes) {
       HasSubstr(R"("cpu_count":2,"memory_bytes":1610612736,"disk_bytes":10737418240,"boot":{"kind":"efi"},"labels":{"a":"b"}})"));
 }
 
+TEST(CommandLine, CreateGivesDevices) {
+  FakeDaemon daemon{{json_answer(201, vm_text("web", "stopped")), json_answer(201, vm_text("web", "stopped"))}};
+  auto outcome = run(daemon.socket_path(), {"create", "--rosetta", "web", "--share", "src=/", "--share", "etc=/etc:ro", "--sound",
+                                            "--network", "bridged:en0", "--disk-caching", "uncached", "--disk-sync", "fsync"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(
+      daemon.requests().at(0),
+      HasSubstr(R"("network":{"mode":"bridged","interface":"en0"},"disk":{"caching":"uncached","synchronization":"fsync"},)"
+                R"("shares":[{"tag":"src","path":"/","read_only":false},{"tag":"etc","path":"/etc","read_only":true}],)"
+                R"("rosetta":{"tag":"rosetta"},"sound":true)"));
+  outcome = run(daemon.socket_path(), {"create", "web", "--rosetta=intel"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(daemon.requests().at(1), HasSubstr(R"("rosetta":{"tag":"intel"})"));
+}
+
+TEST(CommandLine, WrongDevicesAreRefusedHere) {
+  FakeDaemon daemon{{}};
+  for (const auto& words : {std::vector<std::string>{"--share", "/srv"},
+                            {"--share", "=/srv"},
+                            {"--share", "t="},
+                            {"--share", "t=:ro"},
+                            {"--share", std::string(36, 't') + "=/srv"},
+                            {"--network", "bridged:"},
+                            {"--network", "bridge"},
+                            {"--disk-caching", "often"},
+                            {"--disk-sync", "later"}}) {
+    std::vector<std::string> all{"create", "web"};
+    all.insert(all.end(), words.begin(), words.end());
+    EXPECT_EQ(run(daemon.socket_path(), all).code, 2) << words.at(1);
+  }
+  EXPECT_TRUE(daemon.requests().empty());
+}
+
+TEST(CommandLine, SetChangesDevicesAndLeavesTheOthers) {
+  std::string vm = vm_text("web", "stopped");
+  vm.insert(vm.size() - 1, R"(,"shares":[{"tag":"a","path":"/a","read_only":true},{"tag":"b","path":"/b","read_only":true},)"
+                           R"({"tag":"c","path":"/c","read_only":false}])");
+  FakeDaemon daemon{{json_answer(200, vm), json_answer(200, changed("web"))}};
+  const auto outcome = run(daemon.socket_path(), {"set", "web", "--share", "b=/etc", "--remove-share", "a", "--no-sound",
+                                                  "--no-rosetta", "--network", "nat", "--disk-sync", "full"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(daemon.requests().at(1),
+              HasSubstr(R"({"network":{"mode":"nat"},"disk":{"synchronization":"full"},)"
+                        R"("shares":[{"tag":"c","path":"/c","read_only":false},{"tag":"b","path":"/etc","read_only":false}],)"
+                        R"("rosetta":null,"sound":false})"));
+}
+
+TEST(CommandLine, HelpTellsHowDevicesAreGiven) {
+  FakeDaemon daemon{{}};
+  for (const char* command : {"create", "set"}) {
+    const auto outcome = run(daemon.socket_path(), {command, "--help"});
+    EXPECT_EQ(outcome.code, 0);
+    for (const char* words :
+         {"--share", "TAG=PATH:ro", "--rosetta", "--sound", "bridged:INTERFACE", "--disk-caching", "--disk-sync"})
+      EXPECT_THAT(outcome.out, HasSubstr(words)) << command;
+  }
+}
+
 TEST(CommandLine, AnImportSaysWhatStaysBehind) {
   std::string vm = vm_text("old", "stopped");
   vm.replace(vm.find("\"since\""), 0, R"("detail":"its snapshots are not taken over",)");
