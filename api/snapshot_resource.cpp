@@ -48,8 +48,9 @@ Finished taken(Api& api, VmHandle vm) {
   };
 }
 
-Task<Response> do_take(Api& api, Request request, VmHandle vm, std::optional<std::string> name, Caller caller) {
-  auto accepted = co_await api.harbour.snapshots().take(vm, std::move(name), std::move(caller));
+Task<Response> do_take(Api& api, Request request, VmHandle vm, std::optional<std::string> name, std::optional<bool> memory,
+                       Caller caller) {
+  auto accepted = co_await api.harbour.snapshots().take(vm, std::move(name), memory, std::move(caller));
   co_return co_await answer_accepted(api, std::move(request), std::move(accepted), taken(api, vm), taken(api, vm));
 }
 
@@ -59,8 +60,11 @@ Task<Response> take_snapshot(Api& api, Request request) {
   auto parsed = JsonReader::parse(request.body);
   if (!parsed) co_return refuse(parsed.error(), request);
   const auto name = parsed->optional_string("name");
+  const auto memory = parsed->optional_boolean("memory");
   if (auto done = parsed->finish(); !done) co_return refuse(done.error(), request);
-  Act act = [&api, request, vm = *vm, name](Caller caller) { return do_take(api, request, vm, name, std::move(caller)); };
+  Act act = [&api, request, vm = *vm, name, memory](Caller caller) {
+    return do_take(api, request, vm, name, memory, std::move(caller));
+  };
   co_return co_await once(api, request, std::move(act), [&api, request, vm = *vm](std::string location) {
     return replay_operation(api, request, location, taken(api, vm));
   });

@@ -15,6 +15,7 @@ struct SnapshotOptions {
   std::string vm, snapshot;
   std::vector<std::string> snapshots;
   bool keeps_present = false;
+  bool is_disk_only = false;
 };
 
 std::string snapshots_path(const std::string& vm) { return vm_path(vm, "snapshots"); }
@@ -44,6 +45,7 @@ client::Result<std::string> snapshot_id(const Session& session, const std::strin
 ExitCode create_snapshot(Session& session, const SnapshotOptions& options) {
   Json body = Json::object();
   if (!options.snapshot.empty()) body["name"] = options.snapshot;
+  if (options.is_disk_only) body["memory"] = false;
   Progress progress{session};
   const auto change = session.daemon.change("POST", snapshots_path(options.vm), to_json_line(body), wait_of(session, progress));
   progress.clear();
@@ -92,8 +94,9 @@ void add_snapshot_commands(CLI::App& app, Chosen& chosen) {
             [listed](Session& session) { return list(session, snapshot_kind(), snapshots_path(listed->vm)); });
 
   const auto created = std::make_shared<SnapshotOptions>();
-  CLI::App* create = add_command(*parent, "create", "Take a snapshot of a VM that is stopped or suspended", *created);
+  CLI::App* create = add_command(*parent, "create", "Take a snapshot of a VM, with its memory when it has one", *created);
   create->add_option("name", created->snapshot, "Its name (default: made of the time)");
+  create->add_flag("--disk-only", created->is_disk_only, "Leave the memory of a guest that runs");
   chosen.on(create, [created](Session& session) { return create_snapshot(session, *created); });
 
   const auto restored = std::make_shared<SnapshotOptions>();

@@ -24,6 +24,7 @@ struct BundlePaths {
   std::filesystem::path auxiliary_storage() const { return root / "AuxiliaryStorage"; }
   std::filesystem::path nvram() const { return root / "NVRAM"; }
   std::filesystem::path saved_state() const { return root / "SavedState"; }
+  std::filesystem::path saved_state_binding() const { return root / "SavedState.json"; } // what it belongs to
   std::filesystem::path description() const { return root / "berth.json"; }
   std::filesystem::path snapshots() const { return root / "snapshots"; }
 };

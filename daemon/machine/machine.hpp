@@ -92,6 +92,8 @@ public:
   virtual Signal& changed() = 0;
 };
 
+enum class AfterSave : std::uint8_t { kEnd, kStayPaused };
+
 class Machine {
 public:
   virtual ~Machine() = default; // lets go of the process; never ends it
@@ -105,9 +107,11 @@ public:
   virtual Task<Result<void>> force_stop() = 0;   // done when the process is gone; on_exit has been called then
   virtual Task<Result<void>> pause() = 0;
   virtual Task<Result<void>> resume() = 0;
-  // From paused. Writes the state to `file` (made by the driver, 0600) and ends the process: on_exit(kSaved).
+  // What keeps this machine's state from being saved, known before it is paused (kUnsupported).
+  virtual Result<void> can_save() const = 0;
+  // From paused. Writes the state to `file` (made by the driver, 0600), and with kEnd ends the process: on_exit(kSaved).
   // On failure the machine is still paused and no file is left.
-  virtual Task<Result<void>> save(std::filesystem::path file) = 0;
+  virtual Task<Result<void>> save(std::filesystem::path file, AfterSave after) = 0;
   virtual Task<Result<void>> set_memory_target(std::uint64_t bytes) = 0;
 };
 

@@ -1,6 +1,7 @@
 // What a machine tells by itself: its end, silence, a halt that nobody asked for; and guests found after a restart.
 #include "daemon/bundle/files.hpp"
 #include "daemon/bundle/identity.hpp"
+#include "daemon/bundle/saved_state.hpp"
 #include "daemon/service/power_service.hpp"
 
 namespace berth {
@@ -145,24 +146,29 @@ Task<void> PowerService::adopt(VmHandle vm, std::shared_ptr<OperationControl> co
     }
   }
   StateChange change{VmState::kUnreachable, "unknown", adopted ? "" : adopted.error().detail, vm->record.status.process};
-  const auto saved_state = BundlePaths{context_.paths.bundle(vm->record.id)}.saved_state();
+  const BundlePaths bundle{context_.paths.bundle(vm->record.id)};
   if (adopted) {
     vm->machine = std::move(adopted->machine);
     change.process = vm->machine->process();
     change.reason = adopted->is_reachable ? "adopted" : "silent";
     if (adopted->is_reachable) change.state = vm->machine->is_paused() ? VmState::kPaused : VmState::kRunning;
     // A restored guest runs on: its saved state must not meet the disk again.
-    if (adopted->is_reachable) (void)co_await blocking(context_.loop, [saved_state] { return files::remove_all(saved_state); });
+    if (adopted->is_reachable) (void)co_await blocking(context_.loop, [bundle] { return remove_saved_state(bundle); });
   } else if (adopted.error().code == ErrorCode::kNotFound) {
     context_.addresses.untrack(vm->record);
     context_.network.detach(vm->record.id);
-    const bool has_saved_state = co_await blocking(context_.loop, [saved_state] {
+    const bool has_saved_state = co_await blocking(context_.loop, [bundle] {
       std::error_code error;
-      return std::filesystem::exists(saved_state, error);
+      return std::filesystem::exists(bundle.saved_state(), error);
     });
     // Saved, or never restored: the state file is whole wherever it exists, for it is renamed into place.
     const VmState before = vm->record.status.state;
     const bool is_suspended = has_saved_state && (before == VmState::kSaving || before == VmState::kRestoring);
+    if (is_suspended)
+      (void)co_await blocking(context_.loop, [bundle, record = vm->record]() -> Result<void> {
+        std::error_code error; // the daemon may have ended between the two files
+        return std::filesystem::exists(bundle.saved_state_binding(), error) ? Result<void>{} : bind_saved_state(bundle, record);
+      });
     change = {is_suspended ? VmState::kSuspended : state_after(exit), std::string(to_string(exit.reason)), exit.detail, {}};
   }
   const auto lock = co_await vm->mutex.lock();

@@ -2,6 +2,8 @@
 #include "daemon/service/power_service.hpp"
 
 #include "daemon/bundle/bundle.hpp"
+#include "daemon/bundle/files.hpp"
+#include "daemon/bundle/saved_state.hpp"
 #include "daemon/runtime/crash_point.hpp"
 
 namespace berth {
@@ -189,6 +191,7 @@ Task<Result<Accepted>> PowerService::suspend(VmHandle vm, Caller caller) {
     co_return std::unexpected(state_conflict(state, VmAction::kSuspend, vm->record.id.to_string()));
   if (auto free = operations_.judge_free(*vm); !free) co_return std::unexpected(free.error());
   if (!vm->machine) co_return std::unexpected(no_machine(*vm));
+  if (auto possible = vm->machine->can_save(); !possible) co_return std::unexpected(possible.error());
   OperationRecord operation = operations_.make(OperationKind::kSuspend, vm.get(), caller);
   const OperationId id = operation.id;
   const auto control = operations_.hold(*vm, operation);
@@ -203,16 +206,22 @@ Task<Result<Accepted>> PowerService::suspend(VmHandle vm, Caller caller) {
 }
 
 Task<void> PowerService::run_suspend(VmHandle vm, std::shared_ptr<OperationControl> control, bool was_running) {
-  const auto file = BundlePaths{context_.paths.bundle(vm->record.id)}.saved_state();
+  const BundlePaths bundle{context_.paths.bundle(vm->record.id)};
   Result<void> done = std::unexpected(no_machine(*vm));
+  // What an earlier state belonged to is not what this one does.
+  (void)co_await blocking(context_.loop, [bundle] { return files::remove_all(bundle.saved_state_binding()); });
   if (vm->machine) done = was_running ? co_await vm->machine->pause() : Result<void>{};
   if (done && vm->machine) {
     operations_.progress(control->id, 0.1, "writing the memory of the guest");
-    done = co_await vm->machine->save(file);
+    done = co_await vm->machine->save(bundle.saved_state(), AfterSave::kEnd);
   }
   if (done && !co_await wait_until_inactive(vm, kGoneDeadline))
     done = fail(ErrorCode::kDeadlineExceeded, "the state is saved, but the process does not end", vm->record.id.to_string());
   if (done) {
+    // The state is whole, and is the VM's in the books: what it belongs to is a help, and missing makes it no less.
+    const auto bound =
+        co_await blocking(context_.loop, [bundle, record = vm->record] { return bind_saved_state(bundle, record); });
+    if (!bound) context_.log(LogLevel::kWarning, "suspend of " + vm->record.name + ": " + bound.error().detail);
     co_await operations_.end(vm, control, vm->record.id.to_string(), std::nullopt);
     co_return;
   }
@@ -299,6 +308,13 @@ Task<Result<bool>> PowerService::hold_still(VmHandle vm, std::shared_ptr<Operati
   co_await context_.ledger.record(std::move(transaction));
   if (!paused) co_return std::unexpected(paused.error());
   co_return true;
+}
+
+Task<Result<void>> PowerService::save_memory(VmHandle vm, std::shared_ptr<OperationControl> control, std::filesystem::path file) {
+  if (!operations_.is_holder(*vm, *control)) co_return fail(ErrorCode::kCancelled, "a forced stop took over");
+  if (!vm->machine) co_return std::unexpected(no_machine(*vm));
+  operations_.progress(control->id, 0.1, "writing the memory of the guest");
+  co_return co_await vm->machine->save(std::move(file), AfterSave::kStayPaused);
 }
 
 Task<void> PowerService::let_run(VmHandle vm, std::shared_ptr<OperationControl> control) {

@@ -36,6 +36,8 @@ public:
 
   // For copies of a running VM: halts it for the holder's work and lets it go on. False: it was not running.
   Task<Result<bool>> hold_still(VmHandle vm, std::shared_ptr<OperationControl> control);
+  // Of one that is held still, or was paused before: its memory, into a new file.
+  Task<Result<void>> save_memory(VmHandle vm, std::shared_ptr<OperationControl> control, std::filesystem::path file);
   Task<void> let_run(VmHandle vm, std::shared_ptr<OperationControl> control);
 
   // At start of the daemon, for a VM that had a process or an unfinished start.
@@ -53,7 +55,7 @@ private:
   struct Run; // one start on its way
   Claim claim_of(const VmRecord& vm) const;
   std::uint64_t available_memory() const;
-  Task<Result<void>> check_bundle(VmHandle vm);
+  Task<Result<void>> check_bundle(VmHandle vm, bool is_restoring);
   Task<void> quarantine(VmHandle vm, Error damage);
   Task<Result<Accepted>> admit(VmHandle vm, StartOptions options, OperationRecord operation,
                                std::shared_ptr<OperationControl> control, Caller caller);

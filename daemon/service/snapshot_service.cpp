@@ -3,23 +3,27 @@
 
 #include "daemon/bundle/bundle.hpp"
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/saved_state.hpp"
 #include "daemon/runtime/crash_point.hpp"
 
 namespace berth {
 
 namespace {
 
-Result<void> copy_to(const BundlePaths& from, const std::filesystem::path& staging, const std::filesystem::path& target,
-                     bool with_saved_state, const disk::CloneControl& control) {
-  (void)files::remove_all(staging);
-  if (auto made = files::make_directory(staging); !made) return made;
+// Where the saved state of a snapshot comes from.
+enum class Memory { kNone, kOfTheBundle, kAlreadyThere };
+
+// Into `staging`, which is there, and from there to its place.
+Result<void> copy_to(const BundlePaths& from, const BundlePaths& staging, const std::filesystem::path& target, Memory memory,
+                     const VmRecord& vm, const disk::CloneControl& control) {
   if (auto made = files::make_directory(target.parent_path()); !made) return made;
   const auto copied =
-      copy_parts(from, BundlePaths{staging}, {.with_saved_state = with_saved_state, .with_identity = true}, control);
+      copy_parts(from, staging, {.with_saved_state = memory == Memory::kOfTheBundle, .with_identity = true}, control);
   Result<void> done;
   if (!copied) done = std::unexpected(copied.error());
-  if (done) done = files::rename(staging, target);
-  if (!done) (void)files::remove_all(staging);
+  if (done && memory == Memory::kOfTheBundle) done = carry_saved_state(from, staging);
+  if (done && memory == Memory::kAlreadyThere) done = bind_saved_state(staging, vm);
+  if (done) done = files::rename(staging.root, target);
   return done;
 }
 
@@ -28,13 +32,16 @@ Result<void> put_back(const BundlePaths& snapshot, const BundlePaths& bundle, co
   (void)files::remove_all(staging);
   if (auto made = files::make_directory(staging); !made) return made;
   const auto copied = copy_parts(snapshot, BundlePaths{staging}, {.with_saved_state = true, .with_identity = true});
-  if (!copied) {
+  Result<void> done;
+  if (!copied) done = std::unexpected(copied.error());
+  if (done) done = carry_saved_state(snapshot, BundlePaths{staging});
+  // The state of another disk must be gone before the disk changes.
+  if (done) done = remove_saved_state(bundle);
+  if (!done) {
     (void)files::remove_all(staging);
-    return std::unexpected(copied.error());
+    return done;
   }
   std::error_code error;
-  // The state of another disk must be gone before the disk changes.
-  std::filesystem::remove(bundle.saved_state(), error);
   for (const auto& entry : std::filesystem::directory_iterator(staging, error)) {
     std::filesystem::rename(entry.path(), bundle.root / entry.path().filename(), error);
     if (error) return std::unexpected(files::error_of(error.value(), "put back", entry.path()));
@@ -49,7 +56,27 @@ std::filesystem::path SnapshotService::directory_of(const VmId& vm, const Snapsh
   return BundlePaths{context_.paths.bundle(vm)}.snapshots() / snapshot.to_string();
 }
 
-Task<Result<Accepted>> SnapshotService::take(VmHandle vm, std::optional<std::string> name, Caller caller) {
+// Whether the memory goes with the disk: by default wherever there is one. What keeps it from being saved is told before
+// anything is paused.
+Result<bool> SnapshotService::judge_memory(const VmEntry& vm, std::optional<bool> wanted) const {
+  const VmState state = vm.record.status.state;
+  const bool has_memory = state == VmState::kRunning || state == VmState::kPaused || state == VmState::kSuspended;
+  if (!has_memory && wanted.value_or(false))
+    return fail(ErrorCode::kStateConflict, vm.record.name + " is " + std::string(to_string(state)) + " and has no memory to save",
+                vm.record.id.to_string());
+  const bool with_memory = wanted.value_or(has_memory);
+  if (!with_memory || state == VmState::kSuspended) return with_memory;
+  if (!vm.machine)
+    return fail(ErrorCode::kStateConflict, "the guest of " + vm.record.name + " has just ended", vm.record.id.to_string());
+  auto possible = vm.machine->can_save();
+  if (possible) return true;
+  Error error = possible.error();
+  error.detail += "; with \"memory\": false only the disk is taken";
+  return std::unexpected(std::move(error));
+}
+
+Task<Result<Accepted>> SnapshotService::take(VmHandle vm, std::optional<std::string> name, std::optional<bool> memory,
+                                             Caller caller) {
   const VmState state = vm->record.status.state;
   const auto verdict = transition(state, VmAction::kSnapshot);
   if (verdict.kind == Transition::Kind::kIllegal)
@@ -57,6 +84,8 @@ Task<Result<Accepted>> SnapshotService::take(VmHandle vm, std::optional<std::str
   if (auto free = operations_.judge_free(*vm); !free) co_return std::unexpected(free.error());
   if (state == VmState::kRunning && !vm->machine)
     co_return fail(ErrorCode::kStateConflict, "the guest of " + vm->record.name + " has just ended", vm->record.id.to_string());
+  const auto with_memory = judge_memory(*vm, memory);
+  if (!with_memory) co_return std::unexpected(with_memory.error());
   OperationRecord operation = operations_.make(OperationKind::kSnapshot, vm.get(), caller);
   const OperationId id = operation.id;
   if (!name) name = "snapshot-" + std::to_string(context_.world.snapshots_of(vm->record.id).size() + 1);
@@ -72,34 +101,46 @@ Task<Result<Accepted>> SnapshotService::take(VmHandle vm, std::optional<std::str
       !begun)
     co_return std::unexpected(begun.error());
   crash_point("snapshot.1_committed");
-  context_.tasks.spawn("snapshot of " + vm->record.name, run_take(vm, *control, *name));
+  context_.tasks.spawn("snapshot of " + vm->record.name, run_take(vm, *control, *name, *with_memory));
   co_return Accepted{true, id};
 }
 
-Task<Result<SnapshotRecord>> SnapshotService::copy(VmHandle vm, std::shared_ptr<OperationControl> control, std::string name) {
+SnapshotRecord SnapshotService::make(const VmRecord& vm, std::string name, bool with_memory) const {
   SnapshotRecord record;
   record.id = SnapshotId{Uuid::from_random(context_.random())};
-  record.vm = vm->record.id;
+  record.vm = vm.id;
   record.name = std::move(name);
-  record.parent = vm->record.current_snapshot;
-  record.disk_bytes = vm->record.disk_bytes;
-  record.has_saved_state = vm->record.status.state == VmState::kSuspended;
-  record.machine_id = vm->record.machine_id;
+  record.parent = vm.current_snapshot;
+  record.disk_bytes = vm.disk_bytes;
+  record.has_saved_state = with_memory;
+  record.machine_id = vm.machine_id;
   record.created_at = context_.loop.now();
-  const auto copied = co_await blocking(
-      context_.loop,
-      [from = BundlePaths{context_.paths.bundle(record.vm)}, staging = context_.paths.staging() / record.id.to_string(),
-       target = directory_of(record.vm, record.id), with_state = record.has_saved_state,
-       control] { return copy_to(from, staging, target, with_state, {.progress = {}, .is_cancelled = &control->is_cancelled}); });
-  if (!copied) co_return std::unexpected(copied.error());
-  co_return record;
+  return record;
 }
 
-Task<void> SnapshotService::run_take(VmHandle vm, std::shared_ptr<OperationControl> control, std::string name) {
+// Memory first, while the guest stands still, and then the disk that it stood still on.
+Task<Result<void>> SnapshotService::copy(VmHandle vm, std::shared_ptr<OperationControl> control, SnapshotRecord record) {
+  const BundlePaths staging{context_.paths.staging() / record.id.to_string()};
+  auto done = co_await blocking(context_.loop, [staging] { return files::make_directory(staging.root); });
+  Memory memory = Memory::kNone;
+  if (record.has_saved_state)
+    memory = vm->record.status.state == VmState::kSuspended ? Memory::kOfTheBundle : Memory::kAlreadyThere;
+  if (done && memory == Memory::kAlreadyThere) done = co_await power_.save_memory(vm, control, staging.saved_state());
+  if (done)
+    done = co_await blocking(context_.loop, [from = BundlePaths{context_.paths.bundle(record.vm)}, staging,
+                                             target = directory_of(record.vm, record.id), memory, vm = vm->record, control] {
+      return copy_to(from, staging, target, memory, vm, {.progress = {}, .is_cancelled = &control->is_cancelled});
+    });
+  if (!done) (void)co_await blocking(context_.loop, [staging] { return files::remove_all(staging.root); });
+  co_return done;
+}
+
+Task<void> SnapshotService::run_take(VmHandle vm, std::shared_ptr<OperationControl> control, std::string name, bool with_memory) {
   const auto was_held_still = co_await power_.hold_still(vm, control);
-  Result<SnapshotRecord> taken = fail(ErrorCode::kInternal, "");
+  const SnapshotRecord record = make(vm->record, std::move(name), with_memory);
+  Result<void> taken;
   if (was_held_still)
-    taken = co_await copy(vm, control, std::move(name));
+    taken = co_await copy(vm, control, record);
   else
     taken = std::unexpected(was_held_still.error());
   if (was_held_still && *was_held_still) co_await power_.let_run(vm, control);
@@ -109,18 +150,18 @@ Task<void> SnapshotService::run_take(VmHandle vm, std::shared_ptr<OperationContr
   }
   crash_point("snapshot.2_copied");
   Transaction extra;
-  extra.writes.emplace_back(*taken);
-  extra.events.push_back(context_.ledger.event("snapshot.created", taken->id.to_string(), taken->name));
+  extra.writes.emplace_back(record);
+  extra.events.push_back(context_.ledger.event("snapshot.created", record.id.to_string(), record.name));
   {
     const auto lock = co_await vm->mutex.lock();
-    VmRecord record = vm->record;
-    ++record.revision;
-    record.current_snapshot = taken->id;
+    VmRecord changed = vm->record;
+    ++changed.revision;
+    changed.current_snapshot = record.id;
     Transaction child;
-    child.writes.emplace_back(std::move(record));
+    child.writes.emplace_back(std::move(changed));
     co_await context_.ledger.record(std::move(child));
   }
-  co_await operations_.end(vm, control, taken->id.to_string(), std::nullopt, std::move(extra));
+  co_await operations_.end(vm, control, record.id.to_string(), std::nullopt, std::move(extra));
 }
 
 Task<Result<Accepted>> SnapshotService::revert(VmHandle vm, SnapshotId snapshot, bool with_safety, Caller caller) {
@@ -147,16 +188,16 @@ Task<Result<Accepted>> SnapshotService::revert(VmHandle vm, SnapshotId snapshot,
 Task<void> SnapshotService::run_revert(VmHandle vm, std::shared_ptr<OperationControl> control, SnapshotId snapshot,
                                        bool with_safety) {
   if (with_safety) {
-    auto taken = co_await copy(vm, control,
-                               "before-" + snapshot.to_string().substr(0, 8) + "-" +
-                                   std::to_string(context_.loop.now().time_since_epoch().count()));
-    if (!taken) {
+    const std::string name =
+        "before-" + snapshot.to_string().substr(0, 8) + "-" + std::to_string(context_.loop.now().time_since_epoch().count());
+    SnapshotRecord record = make(vm->record, name, vm->record.status.state == VmState::kSuspended);
+    if (auto taken = co_await copy(vm, control, record); !taken) {
       co_await operations_.end(vm, control, std::unexpected(taken.error()), std::nullopt);
       co_return;
     }
     Transaction safety;
-    safety.events.push_back(context_.ledger.event("snapshot.created", taken->id.to_string(), taken->name));
-    safety.writes.emplace_back(std::move(*taken));
+    safety.events.push_back(context_.ledger.event("snapshot.created", record.id.to_string(), record.name));
+    safety.writes.emplace_back(std::move(record));
     co_await context_.ledger.record(std::move(safety));
   }
   co_await finish_revert(vm, control, snapshot);

@@ -15,7 +15,8 @@ public:
   SnapshotService(Context& context, OperationService& operations, PowerService& power)
       : context_(context), operations_(operations), power_(power) {}
 
-  Task<Result<Accepted>> take(VmHandle vm, std::optional<std::string> name, Caller caller);
+  // With `memory` not said, the memory of a guest that has one goes with its disk.
+  Task<Result<Accepted>> take(VmHandle vm, std::optional<std::string> name, std::optional<bool> memory, Caller caller);
   // `with_safety`: takes a snapshot of what is there before it is replaced.
   Task<Result<Accepted>> revert(VmHandle vm, SnapshotId snapshot, bool with_safety, Caller caller);
   Task<Result<Accepted>> remove(VmHandle vm, SnapshotId snapshot, Caller caller);
@@ -25,8 +26,10 @@ public:
 
 private:
   std::filesystem::path directory_of(const VmId& vm, const SnapshotId& snapshot) const;
-  Task<Result<SnapshotRecord>> copy(VmHandle vm, std::shared_ptr<OperationControl> control, std::string name);
-  Task<void> run_take(VmHandle vm, std::shared_ptr<OperationControl> control, std::string name);
+  Result<bool> judge_memory(const VmEntry& vm, std::optional<bool> wanted) const;
+  SnapshotRecord make(const VmRecord& vm, std::string name, bool with_memory) const;
+  Task<Result<void>> copy(VmHandle vm, std::shared_ptr<OperationControl> control, SnapshotRecord record);
+  Task<void> run_take(VmHandle vm, std::shared_ptr<OperationControl> control, std::string name, bool with_memory);
   Task<void> run_revert(VmHandle vm, std::shared_ptr<OperationControl> control, SnapshotId snapshot, bool with_safety);
   Task<void> run_remove(VmHandle vm, std::shared_ptr<OperationControl> control, SnapshotId snapshot);
 

@@ -4,6 +4,7 @@
 
 #include "daemon/bundle/files.hpp"
 #include "daemon/bundle/identity.hpp"
+#include "daemon/bundle/saved_state.hpp"
 #include "daemon/runtime/crash_point.hpp"
 #include "daemon/service/power_service.hpp"
 
@@ -34,7 +35,7 @@ Claim PowerService::claim_of(const VmRecord& vm) const {
 std::uint64_t PowerService::available_memory() const { return context_.host.available_memory(); }
 
 // Rule 2, and the disk. Reads files, so the world may have changed when it returns.
-Task<Result<void>> PowerService::check_bundle(VmHandle vm) {
+Task<Result<void>> PowerService::check_bundle(VmHandle vm, bool is_restoring) {
   const auto ledger = context_.world.machine_ids.find(vm->record.machine_id);
   if (ledger == context_.world.machine_ids.end())
     co_return fail(ErrorCode::kMachineIdAltered, "the ledger has no machine identifier " + vm->record.machine_id.to_string(),
@@ -42,11 +43,13 @@ Task<Result<void>> PowerService::check_bundle(VmHandle vm) {
   struct Found {
     IdentityReport identity;
     std::optional<std::string> damage;
+    Result<void> saved_state;
   };
   const auto found =
       co_await blocking(context_.loop, [paths = BundlePaths{context_.paths.bundle(vm->record.id)}, record = vm->record,
-                                        ledger = ledger->second, backup = context_.paths.backup(vm->record.id)] {
-        return Found{examine_identity(paths, ledger, backup), find_damage(paths, record)};
+                                        ledger = ledger->second, backup = context_.paths.backup(vm->record.id), is_restoring] {
+        return Found{examine_identity(paths, ledger, backup), find_damage(paths, record),
+                     is_restoring ? check_saved_state(paths, record) : Result<void>{}};
       });
   if (found.damage) co_return fail(ErrorCode::kBundleInvalid, *found.damage, vm->record.id.to_string());
   if (!found.identity.is_intact())
@@ -54,7 +57,7 @@ Task<Result<void>> PowerService::check_bundle(VmHandle vm) {
                    "the bundle of " + vm->record.name + " is not the machine that was installed: " + found.identity.to_string() +
                        "; repair puts it back",
                    vm->record.id.to_string());
-  co_return Result<void>{};
+  co_return found.saved_state;
 }
 
 // A broken bundle is put aside as it is: whatever wants to run it or to copy it is refused until repair has looked again.
@@ -89,7 +92,8 @@ Task<Result<Accepted>> PowerService::start(VmHandle vm, StartOptions options, Ca
   operation.parameters = options.discard_saved_state ? "discard" : options.recovery ? "recovery" : "";
   auto control = operations_.hold(*vm, operation);
   if (!control) co_return std::unexpected(control.error());
-  if (auto intact = co_await check_bundle(vm); !intact) {
+  const bool is_restoring = vm->record.status.state == VmState::kSuspended && !options.discard_saved_state;
+  if (auto intact = co_await check_bundle(vm, is_restoring); !intact) {
     if (intact.error().code == ErrorCode::kBundleInvalid) co_await quarantine(vm, intact.error());
     operations_.let_go(*vm, **control);
     co_return std::unexpected(intact.error());
@@ -211,9 +215,8 @@ Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring, bool i
 
 Task<void> PowerService::run_start(VmHandle vm, std::shared_ptr<OperationControl> control, StartOptions options) {
   const bool is_restoring = vm->record.status.state == VmState::kRestoring;
-  const auto saved_state = BundlePaths{context_.paths.bundle(vm->record.id)}.saved_state();
-  if (options.discard_saved_state)
-    (void)co_await blocking(context_.loop, [saved_state] { return files::remove_all(saved_state); });
+  const BundlePaths bundle{context_.paths.bundle(vm->record.id)};
+  if (options.discard_saved_state) (void)co_await blocking(context_.loop, [bundle] { return remove_saved_state(bundle); });
   if (control->is_cancelled) {
     co_await start_failed(vm, control, options, Error{ErrorCode::kCancelled, "the start was cancelled"});
     co_return;
@@ -224,7 +227,7 @@ Task<void> PowerService::run_start(VmHandle vm, std::shared_ptr<OperationControl
     co_return;
   }
   // The guest goes on from here: a second restore of the same state would meet a disk that has changed.
-  if (is_restoring) (void)co_await blocking(context_.loop, [saved_state] { return files::remove_all(saved_state); });
+  if (is_restoring) (void)co_await blocking(context_.loop, [bundle] { return remove_saved_state(bundle); });
   if (control->is_cancelled && !control->is_preempted && vm->machine) {
     (void)co_await vm->machine->force_stop();
     co_await wait_until_inactive(vm, Duration{10'000});
@@ -312,7 +315,7 @@ Task<void> PowerService::run_queued(QueueEntry entry) {
     co_await context_.ledger.record(std::move(transaction));
   }
   // Time has gone by since the request: look at the bundle again.
-  if (auto intact = co_await check_bundle(vm); !intact) {
+  if (auto intact = co_await check_bundle(vm, vm->record.status.state == VmState::kRestoring); !intact) {
     co_await start_failed(vm, control, options, intact.error());
     co_return;
   }

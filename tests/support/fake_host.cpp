@@ -107,6 +107,11 @@ void FakeHost::fail_next_save(Error error, std::string vm_name) {
   save_failures_.emplace(std::move(vm_name), std::move(error));
 }
 
+void FakeHost::cannot_save(std::string vm_name, std::string why) {
+  const Lock lock(mutex_);
+  unsavable_[std::move(vm_name)] = std::move(why);
+}
+
 void FakeHost::fail_next_adopt(Error error, std::string vm_name) {
   const Lock lock(mutex_);
   adopt_failures_.emplace(std::move(vm_name), std::move(error));

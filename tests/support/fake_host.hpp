@@ -70,6 +70,7 @@ public:
   void fail_next_start(Error error, std::string vm_name = {});
   void crash_next_start(std::string vm_name = {}); // the process comes up and dies before the start ends
   void fail_next_save(Error error, std::string vm_name = {});
+  void cannot_save(std::string vm_name, std::string why); // known before it is paused
   void fail_next_adopt(Error error, std::string vm_name = {});
   void ignore_stop_requests(std::string vm_name, bool is_ignoring = true);
   // Slots that another program holds: a start beyond what is left is refused with kQuotaHeldElsewhere.
@@ -115,6 +116,7 @@ private:
   std::string latest_image_;
   std::size_t installing_ = 0;
   std::multimap<std::string, Error> start_failures_, save_failures_, adopt_failures_; // by name, "" for any
+  std::map<std::string, std::string> unsavable_;
   std::multimap<std::string, bool> start_crashes_;
   std::map<std::string, bool> ignoring_;
 };

@@ -140,7 +140,7 @@ Task<Result<void>> FakeMachine::set_paused(Session session, Duration delay, bool
   co_return Result<void>{};
 }
 
-Task<Result<void>> FakeMachine::save_to(Session session, std::filesystem::path file) {
+Task<Result<void>> FakeMachine::save_to(Session session, std::filesystem::path file, AfterSave after) {
   co_await sleep_for(*session.loop, session.host->delays().save);
   if (const auto heard = session.speak(); !heard) co_return heard;
   {
@@ -152,6 +152,7 @@ Task<Result<void>> FakeMachine::save_to(Session session, std::filesystem::path f
       co_return std::unexpected(std::move(*failure));
     if (const auto written = files::write_new(file, files::as_bytes("saved state of " + vm), files::Sync::kNo); !written)
       co_return written;
+    if (after == AfterSave::kStayPaused) co_return Result<void>{};
     session.host->end(process.vm, {ExitReason::kSaved, {}});
   }
   co_await until_gone(session.link);
@@ -170,7 +171,16 @@ Task<Result<void>> FakeMachine::request_stop() { return stop_by_request(session_
 Task<Result<void>> FakeMachine::force_stop() { return stop_by_force(session_); }
 Task<Result<void>> FakeMachine::pause() { return set_paused(session_, session_.host->delays().pause, true); }
 Task<Result<void>> FakeMachine::resume() { return set_paused(session_, session_.host->delays().resume, false); }
-Task<Result<void>> FakeMachine::save(std::filesystem::path file) { return save_to(session_, std::move(file)); }
+Task<Result<void>> FakeMachine::save(std::filesystem::path file, AfterSave after) {
+  return save_to(session_, std::move(file), after);
+}
+
+Result<void> FakeMachine::can_save() const {
+  const Lock lock(session_.host->mutex_);
+  const auto found = session_.host->unsavable_.find(session_.process->name);
+  if (found == session_.host->unsavable_.end()) return {};
+  return fail(ErrorCode::kUnsupported, found->second, session_.process->vm.to_string());
+}
 Task<Result<void>> FakeMachine::set_memory_target(std::uint64_t bytes) { return set_memory(session_, bytes); }
 
 } // namespace berth::test

@@ -41,7 +41,8 @@ public:
   Task<Result<void>> force_stop() override;
   Task<Result<void>> pause() override;
   Task<Result<void>> resume() override;
-  Task<Result<void>> save(std::filesystem::path file) override;
+  Result<void> can_save() const override;
+  Task<Result<void>> save(std::filesystem::path file, AfterSave after) override;
   Task<Result<void>> set_memory_target(std::uint64_t bytes) override;
 
 private:
@@ -68,7 +69,7 @@ private:
   static Task<Result<void>> stop_by_request(Session session);
   static Task<Result<void>> stop_by_force(Session session);
   static Task<Result<void>> set_paused(Session session, Duration delay, bool is_paused);
-  static Task<Result<void>> save_to(Session session, std::filesystem::path file);
+  static Task<Result<void>> save_to(Session session, std::filesystem::path file, AfterSave after);
   static Task<Result<void>> set_memory(Session session, std::uint64_t bytes);
   static Task<void> until_gone(std::shared_ptr<Link> link);
 

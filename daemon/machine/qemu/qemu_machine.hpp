@@ -20,7 +20,10 @@ public:
   Task<Result<void>> force_stop() override { return QemuSession::force_stop(session_); }
   Task<Result<void>> pause() override { return QemuSession::pause(session_); }
   Task<Result<void>> resume() override { return QemuSession::resume(session_); }
-  Task<Result<void>> save(std::filesystem::path file) override { return QemuSession::save(session_, std::move(file)); }
+  Result<void> can_save() const override { return {}; }
+  Task<Result<void>> save(std::filesystem::path file, AfterSave after) override {
+    return QemuSession::save(session_, std::move(file), after);
+  }
   Task<Result<void>> set_memory_target(std::uint64_t bytes) override { return QemuSession::set_memory_target(session_, bytes); }
 
 private:

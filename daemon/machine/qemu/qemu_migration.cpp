@@ -92,8 +92,10 @@ Task<Result<void>> QemuSession::migrate(Self self, std::shared_ptr<UniqueFd> fil
   co_return moved;
 }
 
-Task<Result<void>> QemuSession::save(Self self, std::filesystem::path file) {
+Task<Result<void>> QemuSession::save(Self self, std::filesystem::path file, AfterSave after) {
   if (!self->is_paused_) co_return fail(ErrorCode::kStateConflict, "a machine is saved from paused, and this one runs");
+  if (self->is_saved_)
+    co_return fail(ErrorCode::kStateConflict, "the state was saved already, and QEMU saves it again only when the guest has run");
   const Busy busy(self->is_migrating_); // after `self` in the frame, so it goes first
   const std::filesystem::path draft = file.string() + ".partial";
   auto made = co_await blocking(self->loop_, [draft] { return make_draft(draft); });
@@ -103,8 +105,10 @@ Task<Result<void>> QemuSession::save(Self self, std::filesystem::path file) {
     co_await blocking(self->loop_, [draft] { return ::unlink(draft.c_str()); });
     co_return moved;
   }
+  self->is_saved_ = true;
   auto published = co_await blocking(self->loop_, [fd, draft, file] { return publish(fd->get(), draft, file); });
   if (!published) co_return published;
+  if (after == AfterSave::kStayPaused) co_return Result<void>{};
   self->cause_ = MachineExit{ExitReason::kSaved, "saved to " + file.string()};
   co_await quit(self);
   if (!co_await wait_for_end(self, self->deadlines_.quit + self->deadlines_.kill))

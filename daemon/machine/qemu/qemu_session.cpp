@@ -85,6 +85,7 @@ bool QemuSession::adopt_run_state(const std::string& status) {
     guest_ended(ExitReason::kGuestPanic, "the guest's kernel panicked");
   } else {
     is_paused_ = status != "running";
+    is_saved_ = status == "postmigrate";
     return false;
   }
   return true;
@@ -121,6 +122,7 @@ Task<Result<void>> QemuSession::change_run_state(Self self, std::string command,
   --self->run_state_changes_;
   if (!answer) co_return std::unexpected(answer.error());
   self->is_paused_ = is_paused;
+  if (!is_paused) self->is_saved_ = false;
   co_return Result<void>{};
 }
 

@@ -54,7 +54,7 @@ public:
   static Task<Result<void>> force_stop(Self self);
   static Task<Result<void>> pause(Self self);
   static Task<Result<void>> resume(Self self);
-  static Task<Result<void>> save(Self self, std::filesystem::path file);
+  static Task<Result<void>> save(Self self, std::filesystem::path file, AfterSave after);
   static Task<Result<void>> restore(Self self, int inherited_fd);
   static Task<Result<void>> set_memory_target(Self self, std::uint64_t bytes);
   // Waits for the process's end; false when it lives on after `at_most`.
@@ -99,6 +99,7 @@ private:
   TaskGroup tasks_; // reactions to the guest; ended with the session
   bool is_paused_ = false, is_met_ = false, is_migrating_ = false, is_asking_ = false, is_reachable_ = true, is_gone_ = false,
        is_detached_ = false;
+  bool is_saved_ = false;            // and has not run since
   int run_state_changes_ = 0;        // stop, cont and the like of ours that wait for their answer
   std::optional<MachineExit> cause_; // why the process is about to end, when that is known
   std::optional<MachineExit> ended_;

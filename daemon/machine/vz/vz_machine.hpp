@@ -20,7 +20,10 @@ public:
   Task<Result<void>> force_stop() override { return VzSession::force_stop(session_); }
   Task<Result<void>> pause() override { return VzSession::pause(session_); }
   Task<Result<void>> resume() override { return VzSession::resume(session_); }
-  Task<Result<void>> save(std::filesystem::path file) override { return VzSession::save(session_, std::move(file)); }
+  Result<void> can_save() const override { return session_->can_save(); }
+  Task<Result<void>> save(std::filesystem::path file, AfterSave after) override {
+    return VzSession::save(session_, std::move(file), after);
+  }
   Task<Result<void>> set_memory_target(std::uint64_t bytes) override { return VzSession::set_memory_target(session_, bytes); }
 
 private:

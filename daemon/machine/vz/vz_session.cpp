@@ -96,6 +96,7 @@ Task<Result<void>> VzSession::meet(Self self, Duration deadline) {
   if ((*hello)["vm"] != self->facts_.vm.to_string() || (*hello)["protocol"] != std::to_string(protocol::kVersion))
     co_return fail(ErrorCode::kMachineUnreachable, "the control channel belongs to another machine");
   self->is_paused_ = (*hello)["state"] == protocol::kStatePaused;
+  self->cannot_save_ = (*hello)["cannot_save"];
   self->is_met_ = true;
   self->begin_asking();
   co_return Result<void>{};
@@ -161,11 +162,17 @@ Task<Result<void>> VzSession::force_stop(Self self) {
   co_return Result<void>{};
 }
 
-Task<Result<void>> VzSession::save(Self self, std::filesystem::path file) {
+Result<void> VzSession::can_save() const {
+  if (cannot_save_.empty()) return {};
+  return fail(ErrorCode::kUnsupported, "this machine cannot be saved: " + cannot_save_);
+}
+
+Task<Result<void>> VzSession::save(Self self, std::filesystem::path file, AfterSave after) {
   if (!self->is_paused_) co_return fail(ErrorCode::kStateConflict, "a machine is saved from paused, and this one runs");
   const Duration longest =
       self->deadlines_.save + std::chrono::seconds{static_cast<std::int64_t>(self->facts_.memory_bytes >> 24)};
   if (auto saved = co_await change(self, "save", {}, "{\"file\":" + quoted(file) + "}", longest); !saved) co_return saved;
+  if (after == AfterSave::kStayPaused) co_return Result<void>{};
   co_return co_await force_stop(self);
 }
 

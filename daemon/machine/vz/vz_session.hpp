@@ -57,13 +57,14 @@ public:
   static Task<Result<void>> force_stop(Self self);
   static Task<Result<void>> pause(Self self);
   static Task<Result<void>> resume(Self self);
-  static Task<Result<void>> save(Self self, std::filesystem::path file);
+  static Task<Result<void>> save(Self self, std::filesystem::path file, AfterSave after);
   static Task<Result<void>> set_memory_target(Self self, std::uint64_t bytes);
   static Task<bool> wait_for_end(Self self, Duration at_most);
 
   const ProcessIdentity& process() const { return process_.identity; }
   SerialConsole& console() { return *console_; }
   bool is_paused() const { return is_paused_; }
+  Result<void> can_save() const;
   bool is_simulated() const { return facts_.is_simulated; }
   // Set when the process is gone.
   const std::optional<VzEnd>& ended() const { return ended_; }
@@ -94,8 +95,9 @@ private:
   Registration end_watch_, closed_timer_;
   TaskGroup tasks_; // reactions to the guest; ended with the session
   bool is_paused_ = false, is_met_ = false, is_reachable_ = true, is_gone_ = false, is_detached_ = false, is_asking_ = false;
-  bool is_killed_ = false; // by us: the process could not write a report
-  int changes_ = 0;        // commands of ours that change the guest's state and wait for their answer
+  bool is_killed_ = false;  // by us: the process could not write a report
+  int changes_ = 0;         // commands of ours that change the guest's state and wait for their answer
+  std::string cannot_save_; // why; empty: it can, or nobody has met it yet
   std::optional<VzEnd> ended_;
   Signal changed_;
 };

@@ -51,16 +51,16 @@ TEST_F(QemuLife, PausesAndGoesOn) {
 TEST_F(QemuLife, GoesOnFromASavedState) {
   start_until_ready();
   const auto file = directory_.path() / "saved";
-  EXPECT_EQ(run(machine_->save(file)).error().code, ErrorCode::kStateConflict) << "it runs";
+  EXPECT_EQ(run(machine_->save(file, AfterSave::kEnd)).error().code, ErrorCode::kStateConflict) << "it runs";
   type("mark=bef\"\"ore");
   const double before = guest_uptime();
   ASSERT_GT(before, 0);
   ASSERT_TRUE(run(machine_->pause()));
-  EXPECT_EQ(run(machine_->save(directory_.path() / "absent" / "saved")).error().code, ErrorCode::kStorageFailed);
+  EXPECT_EQ(run(machine_->save(directory_.path() / "absent" / "saved", AfterSave::kEnd)).error().code, ErrorCode::kStorageFailed);
   EXPECT_TRUE(exits_.empty());
   EXPECT_TRUE(machine_->is_paused());
 
-  const auto saved = run(machine_->save(file));
+  const auto saved = run(machine_->save(file, AfterSave::kEnd));
   ASSERT_TRUE(saved) << saved.error().detail;
   ASSERT_EQ(exits_.size(), 1U);
   EXPECT_EQ(exits_[0].reason, ExitReason::kSaved);
@@ -88,7 +88,7 @@ TEST_F(QemuLife, StaysPausedWhenItsStateDoesNotFit) {
     GTEST_SKIP() << "needs the right to mount a small file system";
   start_until_ready();
   ASSERT_TRUE(run(machine_->pause()));
-  const auto saved = run(machine_->save(small / "saved"));
+  const auto saved = run(machine_->save(small / "saved", AfterSave::kEnd));
   EXPECT_EQ(saved.error().code, ErrorCode::kStorageFailed);
   EXPECT_NE(saved.error().detail.find("No space left"), std::string::npos) << saved.error().detail;
   EXPECT_TRUE(std::filesystem::is_empty(small)) << "no file is left";
@@ -98,13 +98,13 @@ TEST_F(QemuLife, StaysPausedWhenItsStateDoesNotFit) {
   EXPECT_TRUE(run(machine_->resume()));
   EXPECT_GT(guest_uptime(), 0) << "and it goes on";
   ASSERT_TRUE(run(machine_->pause()));
-  EXPECT_TRUE(run(machine_->save(directory_.path() / "saved"))) << "or is saved elsewhere";
+  EXPECT_TRUE(run(machine_->save(directory_.path() / "saved", AfterSave::kEnd))) << "or is saved elsewhere";
 }
 
 TEST_F(QemuLife, RefusesASavedStateOfAnotherMachine) {
   start_until_ready();
   const auto file = directory_.path() / "saved";
-  ASSERT_TRUE(run(machine_->pause()) && run(machine_->save(file)));
+  ASSERT_TRUE(run(machine_->pause()) && run(machine_->save(file, AfterSave::kEnd)));
   exits_.clear();
   machine_.reset();
   auto other = spec();

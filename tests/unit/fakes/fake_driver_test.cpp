@@ -145,13 +145,13 @@ TEST_F(FakeDrivers, FallSilentAndSpeakAgain) {
 TEST_F(FakeDrivers, SaveAndRestore) {
   const test::TempDir directory;
   auto machine = start(spec_of(1, 1));
-  EXPECT_FALSE(loop.run((*machine)->save(directory / "state"))) << "not paused";
+  EXPECT_FALSE(loop.run((*machine)->save(directory / "state", AfterSave::kEnd))) << "not paused";
   ASSERT_TRUE(loop.run((*machine)->pause()));
   host->fail_next_save({ErrorCode::kInsufficientDisk, "full"});
-  EXPECT_EQ(loop.run((*machine)->save(directory / "state")).error().code, ErrorCode::kInsufficientDisk);
+  EXPECT_EQ(loop.run((*machine)->save(directory / "state", AfterSave::kEnd)).error().code, ErrorCode::kInsufficientDisk);
   EXPECT_TRUE((*machine)->is_paused());
   EXPECT_FALSE(std::filesystem::exists(directory / "state"));
-  ASSERT_TRUE(loop.run((*machine)->save(directory / "state")));
+  ASSERT_TRUE(loop.run((*machine)->save(directory / "state", AfterSave::kEnd)));
   EXPECT_EQ(told, Told{"exit saved"});
   auto spec = spec_of(1, 1);
   spec.restore_from = directory / "absent";
