@@ -1,4 +1,4 @@
-// Machine identifiers, images, snapshots, leases.
+// Machine identifiers, images, leases.
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -122,49 +122,6 @@ TEST(Image, ADiskImageBecomesTheDisk) {
   disk.read(text.data(), 11);
   EXPECT_EQ(text, "boot sector");
   EXPECT_EQ(vm.json()["disk_bytes"], 1 << 20);
-}
-
-TEST(Snapshot, IsTakenPutBackAndDeleted) {
-  TestDaemon daemon;
-  auto api = daemon.client();
-  const auto vm = make_vm(api, daemon, "one");
-  const auto disk = daemon.state_dir() / "vms" / (vm["id"].get<std::string>() + ".bundle") / "Disk.img";
-  const auto write = [&](const std::string& text) { std::fstream(disk, std::ios::in | std::ios::out) << text; };
-  const auto read = [&] {
-    std::ifstream stream(disk);
-    std::string text(3, 0);
-    stream.read(text.data(), 3);
-    return text;
-  };
-  write("one");
-  const auto first = api.post("/v1/vms/one/snapshots", {{"name", "first"}}, kWait);
-  ASSERT_EQ(first.status, 201) << first.body;
-  write("two");
-  const auto second = api.post("/v1/vms/one/snapshots", Json::object(), kWait).json();
-  EXPECT_EQ(second["parent"], first.json()["id"]);
-  EXPECT_EQ(api.post("/v1/vms/one/snapshots", {{"name", "first"}}, kWait).code(), "name_in_use");
-  const std::string target = "/v1/vms/one/snapshots/" + first.json()["id"].get<std::string>();
-  ASSERT_EQ(api.post(target + "/restore", {{"safety_snapshot", true}}, kWait).status, 200);
-  EXPECT_EQ(read(), "one");
-  EXPECT_EQ(api.get("/v1/vms/one/snapshots").json()["items"].size(), 3U);
-  EXPECT_EQ(api.remove(target, kWait).status, 204);
-  EXPECT_EQ(api.get(target).status, 404);
-  EXPECT_TRUE(api.get("/v1/vms/one/snapshots/" + second["id"].get<std::string>()).json()["parent"].is_null());
-  EXPECT_EQ(read(), "one");
-}
-
-TEST(Snapshot, OfASuspendedVmHasItsMemory) {
-  TestDaemon daemon;
-  auto api = daemon.client();
-  make_vm(api, daemon, "one");
-  ASSERT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
-  ASSERT_EQ(api.post("/v1/vms/one/suspend", Json::object(), kWait).status, 200);
-  const auto taken = api.post("/v1/vms/one/snapshots", Json::object(), kWait).json();
-  EXPECT_TRUE(taken["saved_state"].get<bool>());
-  ASSERT_EQ(api.post("/v1/vms/one/start", {{"discard_saved_state", true}}, kWait).status, 200);
-  ASSERT_EQ(api.post("/v1/vms/one/stop", {{"mode", "force"}}, kWait).status, 200);
-  const auto restored = api.post("/v1/vms/one/snapshots/" + taken["id"].get<std::string>() + "/restore", Json::object(), kWait);
-  EXPECT_EQ(restored.json()["vm"]["status"]["state"], "suspended");
 }
 
 TEST(Lease, ListIsThereAndEmptyWithoutANetwork) {

@@ -81,6 +81,30 @@ TEST_F(GuestLife, FromBootToPowerOff) {
   expect_claims_free(api);
 }
 
+// QEMU gives its disk away when it has saved its state, and takes it back when the guest goes on.
+TEST_F(GuestLife, ASnapshotOfARunningGuestHasItsMemory) {
+  auto api = harbour_.client();
+  make_vm(api, "one");
+  ASSERT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+  wait_for_console(api, "one", "berth-guest: ready");
+  type(api, "one", "mark=rem\"\"embered; echo se\"\"t", "set");
+  const auto taken = api.post("/v1/vms/one/snapshots", {{"name", "first"}}, kWait);
+  ASSERT_EQ(taken.status, 201) << taken.body;
+  EXPECT_TRUE(taken.json()["saved_state"].get<bool>());
+  EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "running");
+  type(api, "one", "echo st\"\"ill-$mark; mark=forgotten", "still-remembered");
+  ASSERT_EQ(api.post("/v1/vms/one/pause", Json::object(), kWait).status, 200);
+  ASSERT_EQ(api.post("/v1/vms/one/snapshots", {{"name", "paused"}}, kWait).status, 201);
+  EXPECT_EQ(api.post("/v1/vms/one/snapshots", {{"name", "again"}}, kWait).code(), "state_conflict") << "not run since";
+  ASSERT_EQ(api.post("/v1/vms/one/resume", Json::object(), kWait).status, 200);
+  ASSERT_EQ(api.post("/v1/vms/one/stop", {{"mode", "force"}}, kWait).status, 200);
+  const std::string target = "/v1/vms/one/snapshots/" + taken.json()["id"].get<std::string>() + "/restore";
+  ASSERT_EQ(api.post(target, Json::object(), kWait).status, 200);
+  EXPECT_EQ(api.get("/v1/vms/one").json()["status"]["state"], "suspended");
+  ASSERT_EQ(api.post("/v1/vms/one/start", Json::object(), kWait).status, 200);
+  type(api, "one", "echo ag\"\"ain-$mark", "again-remembered");
+}
+
 TEST_F(GuestLife, TheButtonIsObeyedOrForceFollows) {
   auto api = harbour_.client();
   make_vm(api, "polite");

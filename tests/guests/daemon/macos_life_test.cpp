@@ -149,8 +149,9 @@ TEST_F(MacosGuests, GoBackToASnapshot) {
   std::ifstream(bundle(vm) / "Disk.img").seekg(16384).read(written.data(), 64);
   EXPECT_NE(written.find("first"), std::string::npos);
   EXPECT_EQ(written.find("second"), std::string::npos) << "written after the snapshot";
+  EXPECT_EQ(state_of(api, "one"), "suspended") << "with the memory of then";
   ASSERT_EQ(start_code(api, "one"), "");
-  EXPECT_EQ(api.get("/v1/vms/one/addresses?wait=10").json()["items"].size(), 1U) << "it boots from what the snapshot has";
+  EXPECT_EQ(api.get("/v1/vms/one/addresses?wait=10").json()["items"].size(), 1U) << "it goes on from what the snapshot has";
 }
 
 TEST_F(MacosGuests, OfTwoDaemonsShareTheHost) {
