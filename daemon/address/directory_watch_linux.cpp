@@ -1,5 +1,5 @@
 // The inotify side of directory watches.
-#include "daemon/address/directory_watch_linux.hpp"
+#include "daemon/address/directory_watch.hpp"
 
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -22,14 +22,14 @@ Result<std::unique_ptr<DirectoryWatch>> DirectoryWatch::open(EventLoop& loop, co
                 "the directory " + directory.string() + " cannot be watched: " + std::generic_category().message(errno),
                 directory.string());
   std::unique_ptr<DirectoryWatch> watch{new DirectoryWatch(std::move(inotify), std::move(on_change))};
-  watch->watch_ = loop.watch(watch->inotify_.get(), Readiness::kReadable, [self = watch.get()] { self->read_changes(); });
+  watch->watch_ = loop.watch(watch->queue_.get(), Readiness::kReadable, [self = watch.get()] { self->read_changes(); });
   return watch;
 }
 
 void DirectoryWatch::read_changes() {
   std::vector<std::string> names;
   alignas(inotify_event) char buffer[16 * 1024];
-  const ssize_t size = ::read(inotify_.get(), buffer, sizeof buffer); // what is left makes the descriptor ready again
+  const ssize_t size = ::read(queue_.get(), buffer, sizeof buffer); // what is left makes the descriptor ready again
   for (ssize_t offset = 0; offset + static_cast<ssize_t>(sizeof(inotify_event)) <= size;) {
     inotify_event event;
     std::memcpy(&event, buffer + offset, sizeof event);

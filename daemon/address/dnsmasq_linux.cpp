@@ -13,7 +13,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "daemon/address/directory_watch_linux.hpp"
+#include "daemon/address/directory_watch.hpp"
 #include "daemon/host/child_process.hpp"
 #include "daemon/host/process_identity_linux.hpp"
 #include "daemon/host/small_file.hpp"
@@ -43,7 +43,7 @@ std::string last_words(const std::filesystem::path& log) {
 
 struct FoundProcess {
   ProcessIdentity process;
-  UniqueFd pidfd;
+  ProcessWatch watch;
   bool is_current = false; // started with exactly the arguments of today
 };
 
@@ -51,14 +51,14 @@ struct FoundProcess {
 // crash of the daemon between the start and the record, so it is asked too.
 Result<FoundProcess> find_process(const DnsmasqOptions& options) {
   auto identity = read_process_record(options.state_dir / kRecord);
-  auto pidfd = identity ? open_process(*identity) : Result<UniqueFd>{std::unexpected(identity.error())};
-  if (!pidfd) {
+  auto watch = identity ? open_process(*identity) : Result<ProcessWatch>{std::unexpected(identity.error())};
+  if (!watch) {
     const int pid = std::atoi(read_small_file(options.state_dir / kPidFile).value_or("").c_str());
     if (pid <= 0) return fail(ErrorCode::kNotFound, "no dnsmasq is recorded");
     identity = identify_process(pid);
     if (!identity) return std::unexpected(identity.error());
-    pidfd = open_process(*identity);
-    if (!pidfd) return std::unexpected(pidfd.error());
+    watch = open_process(*identity);
+    if (!watch) return std::unexpected(watch.error());
   }
   const std::string command = read_small_file("/proc/" + std::to_string(identity->pid) + "/cmdline").value_or("");
   std::string wanted;
@@ -68,7 +68,7 @@ Result<FoundProcess> find_process(const DnsmasqOptions& options) {
     return fail(ErrorCode::kNotFound, "process " + std::to_string(identity->pid) + " is not the dnsmasq of this network");
   if (const auto written = write_process_record(options.state_dir / kRecord, *identity); !written)
     return std::unexpected(written.error());
-  return FoundProcess{.process = std::move(*identity), .pidfd = std::move(*pidfd), .is_current = command == wanted};
+  return FoundProcess{.process = std::move(*identity), .watch = std::move(*watch), .is_current = command == wanted};
 }
 
 // Blocks. The record is written in the same step, so that no later failure loses the process.
@@ -85,7 +85,7 @@ Result<ChildProcess> start_process(const DnsmasqOptions& options) {
                             .standard_error = out.get()});
   if (!child) return child;
   if (const auto written = write_process_record(options.state_dir / kRecord, child->identity); !written) {
-    (void)signal_child(child->pidfd, SIGKILL); // it would be lost; when it has ended already, the better
+    (void)signal_process(child->watch, SIGKILL); // it would be lost; when it has ended already, the better
     return std::unexpected(written.error());
   }
   return child;
@@ -139,10 +139,10 @@ Task<Result<std::unique_ptr<Dnsmasq>>> Dnsmasq::open(EventLoop& loop, DnsmasqOpt
   auto found = co_await blocking(loop, [wanted = server->options_] { return find_process(wanted); });
   if (found) {
     server->process_ = std::move(found->process);
-    server->pidfd_ = std::move(found->pidfd);
+    server->watch_ = std::move(found->watch);
     if (adoption == Adoption::kRefused || !found->is_current) co_await server->end_process();
   }
-  if (!server->pidfd_) {
+  if (!server->watch_) {
     if (auto launched = co_await server->launch(); !launched) co_return std::unexpected(std::move(launched.error()));
   }
   server->tasks_.spawn("dnsmasq", server->supervise());
@@ -153,7 +153,7 @@ Task<Result<void>> Dnsmasq::launch() {
   auto child = co_await blocking(loop_, [options = options_] { return start_process(options); });
   if (!child) co_return std::unexpected(std::move(child.error()));
   process_ = std::move(child->identity);
-  pidfd_ = std::move(child->pidfd);
+  watch_ = std::move(child->watch);
   auto ready = co_await wait_ready();
   if (!ready) co_await end_process();
   co_return std::move(ready);
@@ -162,7 +162,7 @@ Task<Result<void>> Dnsmasq::launch() {
 // dnsmasq writes its pid file when its sockets are bound, and ends when they cannot be.
 Task<Result<void>> Dnsmasq::wait_ready() {
   auto [resolver, pending] = one_shot<bool>();
-  const Registration end = loop_.watch(pidfd_.get(), Readiness::kReadable, [resolver] { resolver(false); });
+  const Registration end = loop_.watch(watch_.descriptor(), Readiness::kReadable, [resolver] { resolver(false); });
   const Registration deadline = loop_.after(kReadyTimeout, [resolver] { resolver(false); });
   auto watch = DirectoryWatch::open(loop_, options_.state_dir, [resolver, file = path(kPidFile)](const std::string& name) {
     std::error_code ignored; // not there yet is the same as not to be seen
@@ -179,7 +179,7 @@ Task<Result<void>> Dnsmasq::wait_ready() {
 // Waits for the end of the process and collects it. False when it still runs after `at_most`.
 Task<bool> Dnsmasq::wait_end(std::optional<Duration> at_most) {
   auto [resolver, pending] = one_shot<bool>();
-  const Registration end = loop_.watch(pidfd_.get(), Readiness::kReadable, [resolver] { resolver(true); });
+  const Registration end = loop_.watch(watch_.descriptor(), Readiness::kReadable, [resolver] { resolver(true); });
   Registration deadline;
   if (at_most) deadline = loop_.after(*at_most, [resolver] { resolver(false); });
   co_return co_await std::move(pending);
@@ -189,10 +189,10 @@ Task<void> Dnsmasq::supervise() {
   Duration back_off = kFirstBackOff;
   while (!is_stopping_) {
     const SteadyTime started = loop_.steady_now();
-    if (pidfd_) {
+    if (watch_) {
       co_await wait_end(std::nullopt);
-      const auto exit = reap_child(process_.pid); // an adopted one is not our child: how it ended is not known
-      pidfd_.reset();
+      const auto exit = reap_process(watch_); // an adopted one is not our child: how it ended is not known
+      watch_.reset();
       if (is_stopping_) co_return;
       spdlog::warn("network: dnsmasq {} {}; starting it again", process_.pid, exit ? exit->to_string() : "has ended");
       if (loop_.steady_now() - started > kStableAfter) back_off = kFirstBackOff;
@@ -210,14 +210,14 @@ Task<void> Dnsmasq::supervise() {
 
 // While supervise() does not watch the process.
 Task<void> Dnsmasq::end_process() {
-  if (!pidfd_) co_return;
+  if (!watch_) co_return;
   for (const int number : {SIGTERM, SIGKILL}) {
-    (void)signal_child(pidfd_, number); // fails only when it has ended
+    (void)signal_process(watch_, number); // fails only when it has ended
     const bool has_ended = co_await wait_end(kEndTimeout);
     if (has_ended) break;
   }
-  reap_child(process_.pid);
-  pidfd_.reset();
+  reap_process(watch_);
+  watch_.reset();
   co_await remove_record();
 }
 
@@ -236,9 +236,9 @@ Task<void> Dnsmasq::stop() {
     co_await end_process();
     co_return;
   }
-  if (!pidfd_) co_return; // between two starts: supervise() looks at is_stopping_ before the next
+  if (!watch_) co_return; // between two starts: supervise() looks at is_stopping_ before the next
   for (const int number : {SIGTERM, SIGKILL}) {
-    (void)signal_child(pidfd_, number); // fails only when it has ended
+    (void)signal_process(watch_, number); // fails only when it has ended
     const bool has_ended = co_await wait_for(loop_, tasks_.ended(), kEndTimeout);
     if (has_ended) break;
   }

@@ -16,7 +16,7 @@
 #include "daemon/core/vm.hpp"
 #include "daemon/runtime/event_loop.hpp"
 #include "daemon/runtime/task.hpp"
-#include "daemon/runtime/unique_fd.hpp"
+#include "daemon/host/process_watch.hpp"
 
 namespace berth {
 
@@ -49,7 +49,7 @@ public:
   Dnsmasq& operator=(const Dnsmasq&) = delete;
 
   const ProcessIdentity& process() const { return process_; }
-  bool is_running() const { return static_cast<bool>(pidfd_); }
+  bool is_running() const { return static_cast<bool>(watch_); }
   // How often it was started again after it ended without our asking: at first after 100 ms, then ever later.
   std::uint64_t restarts() const { return restarts_; }
 
@@ -69,7 +69,7 @@ private:
   EventLoop& loop_;
   DnsmasqOptions options_;
   ProcessIdentity process_;
-  UniqueFd pidfd_; // of the process that runs
+  ProcessWatch watch_; // of the process that runs
   bool is_stopping_ = false;
   bool is_launching_ = false; // by supervise()
   std::uint64_t restarts_ = 0;

@@ -1,8 +1,6 @@
 // Starts programs without a shell. Knows nothing of what they do; who starts one decides when it ends.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,7 +10,7 @@
 #include "daemon/core/error.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/core/vm.hpp"
-#include "daemon/runtime/unique_fd.hpp"
+#include "daemon/host/process_watch.hpp"
 
 namespace berth {
 
@@ -28,23 +26,14 @@ struct ChildOptions {
   int standard_input = -1;
   int standard_output = -1;
   int standard_error = -1;
-  // Kept open in the child under the same numbers (all above 2). Every other descriptor is closed by its CLOEXEC flag.
+  // Kept open in the child under the same numbers (all above 2). Every other descriptor is closed: by its CLOEXEC flag
+  // on Linux, whatever its flag on macOS.
   std::vector<int> inherited;
 };
 
 struct ChildProcess {
   ProcessIdentity identity;
-  UniqueFd pidfd; // readable when the process has ended; then call reap_child
-};
-
-// How a child ended.
-struct ChildExit {
-  enum class Kind { kExited, kSignalled };
-  Kind kind = Kind::kExited;
-  int value = 0; // exit status, or number of the signal
-  bool is_success() const { return kind == Kind::kExited && value == 0; }
-  // "exited with status 2", "was ended by signal 9 (Killed)".
-  std::string to_string() const;
+  ProcessWatch watch; // when it tells the end, call reap_process
 };
 
 // Looks in PATH, then in the sbin folders, which are not in the PATH of users. A name with a '/' is checked as it is.
@@ -53,13 +42,6 @@ std::optional<std::filesystem::path> find_program(std::string_view name);
 // Starts a program with default signal handling and no signal blocked. A program that cannot be executed is an error
 // here (kUnsupported when it does not exist), never a child that exits at once. A few milliseconds; any thread.
 Result<ChildProcess> spawn_child(const ChildOptions& options);
-
-// Collects a child that has ended. nullopt: it still runs, or is not a child of this process (an adopted one), whose
-// end is then all that can be known.
-std::optional<ChildExit> reap_child(pid_t pid);
-
-// Sends a signal to exactly this process.
-Result<void> signal_child(const UniqueFd& pidfd, int signal);
 
 struct FinishedChild {
   ChildExit exit;

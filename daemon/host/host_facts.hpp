@@ -11,7 +11,8 @@ struct HostFacts {
   std::string hostname, os, os_version, arch;
   std::uint32_t cpu_count = 1;
   std::uint64_t memory_bytes = 0;
-  std::string os_build_config, boot_args; // macOS: kern.osbuildconfig, kern.bootargs; empty elsewhere
+  std::string model;                      // macOS: hw.model, such as "Mac15,6"; empty elsewhere, as the next two are
+  std::string os_build_config, boot_args; // kern.osbuildconfig, kern.bootargs
 };
 
 HostFacts read_host_facts();

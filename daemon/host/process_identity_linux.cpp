@@ -98,7 +98,7 @@ Result<ProcessIdentity> identify_process(pid_t pid) {
   return ProcessIdentity{.pid = pid, .start_time = stat->start_time, .boot_id = std::move(*boot)};
 }
 
-Result<UniqueFd> open_process(const ProcessIdentity& identity) {
+Result<ProcessWatch> open_process(const ProcessIdentity& identity) {
   if (identity.pid <= 0) return fail(ErrorCode::kNotFound, "no process has the pid " + std::to_string(identity.pid));
   UniqueFd process{::pidfd_open(identity.pid, 0)};
   if (!process) {
@@ -113,7 +113,18 @@ Result<UniqueFd> open_process(const ProcessIdentity& identity) {
   if (!now) return std::unexpected(now.error());
   if (*now != identity)
     return fail(ErrorCode::kNotFound, "pid " + std::to_string(identity.pid) + " belongs to another process now");
-  return process;
+  return ProcessWatch{std::move(process)};
+}
+
+bool command_line_contains(const ProcessIdentity& identity, std::string_view text) {
+  return read_small_file("/proc/" + std::to_string(identity.pid) + "/cmdline").value_or("").find(text) != std::string::npos;
+}
+
+// The first thread is the one that answers; ready to run and not answering means that it gets no processor.
+bool is_waiting_for_processor(pid_t pid) {
+  const auto line = read_small_file("/proc/" + std::to_string(pid) + "/stat");
+  const auto stat = line ? parse_process_stat(*line) : std::nullopt;
+  return stat && stat->state == 'R';
 }
 
 std::optional<ProcessIdentity> parse_process_record(std::string_view text) {

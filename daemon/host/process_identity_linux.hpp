@@ -1,7 +1,5 @@
-// What tells one process from a later one with the same pid: start time and boot id. Never signals anything.
+// The Linux side of process identities: procfs, and the record of a process that the next daemon must find.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +9,7 @@
 
 #include "daemon/core/error.hpp"
 #include "daemon/core/vm.hpp"
-#include "daemon/runtime/unique_fd.hpp"
+#include "daemon/host/process_identity.hpp"
 
 namespace berth {
 
@@ -24,13 +22,6 @@ struct ProcessStat {
 // Pure. The command name in the second field may hold blanks and parentheses, so the fields are counted from the last
 // ')' (proc(5)); nullopt when the line is not of this form.
 std::optional<ProcessStat> parse_process_stat(std::string_view line);
-
-// The identity of a live process, kNotFound when there is none of this pid (a zombie is none). Quick: procfs only.
-Result<ProcessIdentity> identify_process(pid_t pid);
-
-// A descriptor of exactly this process, readable when it ends (pidfd_open(2)); kNotFound when it is gone or when its
-// pid belongs to another process now. A pid of an earlier boot never matches.
-Result<UniqueFd> open_process(const ProcessIdentity& identity);
 
 // The record of a process that must be found again by the next daemon: one line "pid start_time boot_id". Written to
 // a temporary file, synced and renamed, mode 0600. File work: on the pool.

@@ -11,12 +11,6 @@
 
 namespace berth {
 
-#ifdef __linux__
-class LeaseFile;
-class NatNetwork;
-class NeighbourTable;
-#endif
-
 struct NetworkOptions {
   bool is_nat_wanted = true; // false: user networking for all
   std::string bridge = "berth0";
@@ -24,6 +18,9 @@ struct NetworkOptions {
   std::filesystem::path state_dir; // for leases and process records
   // Where a driver that connects its guests by itself has their leases, in the format of Apple's bootpd; may be empty.
   std::filesystem::path dhcpd_leases;
+  // macOS: a guest that has a lease and that the kernel does not know is sent a datagram. It makes the kernel ask, and may
+  // make macOS ask the user for the Local Network permission.
+  bool is_probing = false;
 };
 
 struct NetworkFacts {
@@ -41,7 +38,7 @@ public:
   // Called with the VM whose addresses have changed; set once by the Harbour.
   std::function<void(VmId)> on_change;
 
-  // Opens the kernel's neighbour table. Without it addresses come from leases alone.
+  // Opens the kernel's neighbour table, on macOS its ARP table. Without it addresses come from leases alone.
   void start();
 
   void track(const VmRecord& vm) override;
@@ -59,9 +56,15 @@ public:
   Task<void> close(bool are_guests_left);
 
 private:
-  Task<Result<NatNetwork*>> network();
+  struct Platform; // the live sources of this system, and its network
+  static std::shared_ptr<Platform> make_platform();
+  std::string interface_of(const VmRecord& vm) const; // that its evidence must come from; empty: any
+  void release(VmId vm);                              // what attach() has made for nat
+
+  Task<Result<void>> bring_up();
   Task<void> remove_tap(VmId vm);
   void follow_dhcpd();
+  void look_slowly(); // macOS
   void set_expiry_timer();
   void tell(const MacAddress& mac);
 
@@ -75,11 +78,7 @@ private:
   std::map<VmId, NetworkMode> modes_;
   AsyncMutex opening_;
   AsyncMutex taps_; // one change of links at a time: the kernel may take tens of milliseconds for one, on the pool
-#ifdef __linux__
-  std::unique_ptr<NatNetwork> nat_;
-  std::unique_ptr<NeighbourTable> neighbours_;
-  std::unique_ptr<LeaseFile> lease_file_, dhcpd_file_;
-#endif
+  std::shared_ptr<Platform> platform_; // last: its sources tell the book
 };
 
 } // namespace berth

@@ -1,10 +1,11 @@
-// Tells of growth of files: one inotify descriptor for all machines, because a user has only 128 of them.
+// Tells of growth of files: one queue for all machines, because of Linux's inotify a user has only 128.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "daemon/core/error.hpp"
 #include "daemon/runtime/event_loop.hpp"
@@ -22,12 +23,17 @@ public:
   Result<Registration> watch(const std::filesystem::path& file, std::function<void()> callback);
 
 private:
+  struct Watched {
+    UniqueFd file; // macOS: the kernel watches an open file
+    std::function<void()> callback;
+  };
   void read_events();
+  void tell(const std::set<int>& changed);
 
   EventLoop& loop_;
-  UniqueFd inotify_;
+  UniqueFd queue_; // inotify or kqueue
   Registration readable_;
-  std::map<int, std::function<void()>> callbacks_;
+  std::map<int, Watched> watched_;
 };
 
 } // namespace berth

@@ -1,21 +1,9 @@
 // The kernel tells a silent process from one that gets no processor.
 #include "daemon/machine/process/heart_beat.hpp"
 
-#include "daemon/host/process_identity_linux.hpp"
-#include "daemon/host/small_file.hpp"
+#include "daemon/host/process_identity.hpp"
 
 namespace berth {
-
-namespace {
-
-// Blocks. The first thread is the one that answers; ready to run and not answering means that it gets no processor.
-bool is_starved(std::int32_t pid) {
-  const auto line = read_small_file("/proc/" + std::to_string(pid) + "/stat");
-  const auto stat = line ? parse_process_stat(*line) : std::nullopt;
-  return stat && stat->state == 'R';
-}
-
-} // namespace
 
 Task<void> keep_asking(EventLoop& loop, BeatTimes times, std::shared_ptr<ControlClient> client, std::int32_t pid,
                        std::function<bool()> is_wanted) {
@@ -29,7 +17,7 @@ Task<void> keep_asking(EventLoop& loop, BeatTimes times, std::shared_ptr<Control
     }
     starved += times.pause + times.answer;
     bool is_held_up = false;
-    if (starved < times.starved) is_held_up = co_await blocking(loop, [pid] { return is_starved(pid); });
+    if (starved < times.starved) is_held_up = co_await blocking(loop, [pid] { return is_waiting_for_processor(pid); });
     if (!is_held_up && is_wanted()) client->tell_silent();
   }
 }

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "daemon/host/process_identity.hpp"
 #include "daemon/machine/console_log.hpp"
 #include "daemon/machine/process/process_record.hpp"
 #include "daemon/machine/process/socket.hpp"
@@ -24,7 +25,7 @@ Launch::Launch(Launch&& other) noexcept
       is_ours_to_end(std::exchange(other.is_ours_to_end, false)) {}
 
 Launch::~Launch() {
-  if (is_ours_to_end) kill_and_wait(process.pidfd, kEndLimit);
+  if (is_ours_to_end) kill_and_wait(process.watch, kEndLimit);
 }
 
 Result<void> connect_both(Launch& launch, const std::filesystem::path& runtime_dir, std::string_view control_socket) {

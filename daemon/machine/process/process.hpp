@@ -10,13 +10,13 @@
 
 #include "daemon/core/error.hpp"
 #include "daemon/core/vm.hpp"
-#include "daemon/runtime/unique_fd.hpp"
+#include "daemon/host/process_watch.hpp"
 
 namespace berth {
 
 struct ProcessHandle {
   ProcessIdentity identity;
-  UniqueFd pidfd; // readable when the process is gone
+  ProcessWatch watch; // tells when the process is gone
 };
 
 struct SpawnRequest {
@@ -34,19 +34,17 @@ Result<ProcessHandle> spawn_process(const SpawnRequest& request);
 // kNotFound when the identity names no living process (any more), as open_process(); the handle is that very process.
 Result<ProcessHandle> reopen_process(const ProcessIdentity& identity);
 
-bool command_line_contains(const ProcessIdentity& identity, std::string_view text);
-
 // "exit status 1", "signal 9 (Killed)"; reaps a child. Nullopt when it was not our child. Only after it is gone.
 struct ProcessEnd {
   int status = 0; // exit status, or 128 + signal
   int signal = 0; // 0: it exited
   std::string text;
 };
-std::optional<ProcessEnd> reap(const UniqueFd& pidfd);
+std::optional<ProcessEnd> reap(const ProcessWatch& process);
 
 // False when the process is gone already.
-bool kill_process(const UniqueFd& pidfd);
+bool kill_process(const ProcessWatch& process);
 // SIGKILL, and waits for the end, at most `milliseconds`. For starts that failed.
-bool kill_and_wait(const UniqueFd& pidfd, int milliseconds);
+bool kill_and_wait(const ProcessWatch& process, int milliseconds);
 
 } // namespace berth

@@ -58,12 +58,12 @@ Run run(std::vector<std::string> arguments, std::vector<int> kept) {
   auto child =
       spawn_process({std::move(arguments), std::move(kept), output.get(), [](const ProcessIdentity&) { return Result<void>{}; }});
   if (!child) return {-1, child.error().detail};
-  pollfd poll{child->pidfd.get(), POLLIN, 0};
+  pollfd poll{child->watch.descriptor(), POLLIN, 0};
   Run result;
   if (::poll(&poll, 1, kTimeLimit) == 1) {
-    if (const auto end = reap(child->pidfd)) result.status = end->status;
+    if (const auto end = reap(child->watch)) result.status = end->status;
   } else {
-    kill_and_wait(child->pidfd, kTimeLimit);
+    kill_and_wait(child->watch, kTimeLimit);
   }
   std::array<char, 2048> text;
   const ssize_t count = ::pread(output.get(), text.data(), text.size(), 0);

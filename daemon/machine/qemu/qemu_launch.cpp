@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 
+#include "daemon/host/process_identity.hpp"
 #include "daemon/machine/process/process_record.hpp"
 #include "daemon/machine/process/socket.hpp"
 

@@ -1,4 +1,4 @@
-// Events in, commands out. The end of the process is told once, by its pidfd, and by nothing else.
+// Events in, commands out. The end of the process is told once, by the watch of it, and by nothing else.
 #include "daemon/machine/qemu/qemu_session.hpp"
 
 #include <utility>
@@ -22,7 +22,7 @@ QemuSession::QemuSession(EventLoop& loop, QemuDeadlines deadlines, Facts facts, 
 
 void QemuSession::attach(UniqueFd control) {
   const auto weak = weak_from_this();
-  end_watch_ = loop_.watch(process_.pidfd.get(), Readiness::kReadable, [weak] {
+  end_watch_ = loop_.watch(process_.watch.descriptor(), Readiness::kReadable, [weak] {
     if (const auto self = weak.lock()) self->on_process_end();
   });
   if (!control) return;
@@ -33,7 +33,7 @@ void QemuSession::attach(UniqueFd control) {
   handlers.on_reachable = [weak](bool is_reachable) {
     if (const auto self = weak.lock()) self->on_reachable(is_reachable);
   };
-  // A dying process closes its channel a moment before its pidfd tells; one that lives on without it is silent.
+  // A dying process closes its channel a moment before its watch tells; one that lives on without it is silent.
   handlers.on_closed = [weak] {
     const auto self = weak.lock();
     if (!self) return;
@@ -99,7 +99,7 @@ Task<Result<void>> QemuSession::request_stop(Self self) {
 
 Task<Result<void>> QemuSession::force_stop(Self self) {
   if (!self->ended_) {
-    if (kill_process(self->process_.pidfd) && !self->cause_) self->cause_ = MachineExit{ExitReason::kForced, "ended by force"};
+    if (kill_process(self->process_.watch) && !self->cause_) self->cause_ = MachineExit{ExitReason::kForced, "ended by force"};
     if (!co_await wait_for_end(self, self->deadlines_.kill))
       co_return fail(ErrorCode::kDeadlineExceeded, "the process does not end, though it was killed; the host's kernel holds it");
   }
@@ -141,9 +141,9 @@ Task<void> QemuSession::quit(Self self) {
   if (self->is_detached_) co_return;
   const std::weak_ptr<QemuSession> weak = self;
   self->quit_timer_ = self->loop_.after(self->deadlines_.quit, [weak] {
-    if (const auto session = weak.lock()) kill_process(session->process_.pidfd);
+    if (const auto session = weak.lock()) kill_process(session->process_.watch);
   });
-  co_await self->execute("quit"); // its answer may be lost with the process: the pidfd tells
+  co_await self->execute("quit"); // its answer may be lost with the process: the watch tells
 }
 
 void QemuSession::on_event(const ControlMessage& event) {
@@ -218,7 +218,7 @@ void QemuSession::on_process_end() {
   quit_timer_.cancel();
   closed_timer_.cancel();
   if (qmp_) qmp_->drain(); // the last words may still lie in the socket
-  const auto end = reap(process_.pidfd);
+  const auto end = reap(process_.watch);
   if (cause_ && cause_->reason != ExitReason::kCrashed) return finish(*cause_);
   std::string detail = cause_ ? cause_->detail
                        : end  ? "the process ended with " + end->text

@@ -1,4 +1,4 @@
-// Commands out, notifications in. The end of the process is told once, by its pidfd and by the report it left.
+// Commands out, notifications in. The end of the process is told once, by the watch of it and by the report it left.
 #include "daemon/machine/vz/vz_session.hpp"
 
 #include <utility>
@@ -40,7 +40,7 @@ VzSession::VzSession(EventLoop& loop, VzDeadlines deadlines, Facts facts, Proces
 
 void VzSession::attach(UniqueFd control) {
   const auto weak = weak_from_this();
-  end_watch_ = loop_.watch(process_.pidfd.get(), Readiness::kReadable, [weak] {
+  end_watch_ = loop_.watch(process_.watch.descriptor(), Readiness::kReadable, [weak] {
     if (const auto self = weak.lock()) self->on_process_end();
   });
   if (!control) return;
@@ -51,7 +51,7 @@ void VzSession::attach(UniqueFd control) {
   handlers.on_reachable = [weak](bool is_reachable) {
     if (const auto self = weak.lock()) self->on_reachable(is_reachable);
   };
-  // A dying process closes its channel a moment before its pidfd tells; one that lives on without it is silent.
+  // A dying process closes its channel a moment before its watch tells; one that lives on without it is silent.
   handlers.on_closed = [weak] {
     const auto self = weak.lock();
     if (!self) return;
@@ -156,7 +156,7 @@ Task<Result<void>> VzSession::force_stop(Self self) {
   const bool is_asked =
       self->control_ && !self->control_->is_silent() && (co_await execute(self, "stop", {}, self->deadlines_.stop)).has_value();
   if (is_asked && co_await wait_for_end(self, kOwnEnd)) co_return Result<void>{};
-  if (!self->ended_) self->is_killed_ = kill_process(self->process_.pidfd) || self->is_killed_;
+  if (!self->ended_) self->is_killed_ = kill_process(self->process_.watch) || self->is_killed_;
   if (!co_await wait_for_end(self, self->deadlines_.kill + self->deadlines_.locks))
     co_return fail(ErrorCode::kDeadlineExceeded, "the process does not end, though it was killed; the host's kernel holds it");
   co_return Result<void>{};
@@ -235,7 +235,7 @@ void VzSession::on_process_end() {
 }
 
 Task<void> VzSession::tell_end(Self self) {
-  const auto killed = reap(self->process_.pidfd);
+  const auto killed = reap(self->process_.watch);
   auto end = co_await blocking(self->loop_, [directory = self->facts_.runtime_dir, bundle = self->facts_.bundle,
                                              limit = static_cast<int>(self->deadlines_.locks.count())] {
     VzEnd read = read_end(directory);

@@ -21,7 +21,7 @@
 
 #include "daemon/address/address_book.hpp"
 #include "daemon/address/dnsmasq_leases.hpp"
-#include "daemon/address/lease_file_linux.hpp"
+#include "daemon/address/lease_file.hpp"
 #include "daemon/address/neighbour_table_linux.hpp"
 #include "daemon/host/child_process.hpp"
 #include "daemon/host/process_identity_linux.hpp"

@@ -98,7 +98,7 @@ TEST_F(QemuAdoption, SaysGoneWhenNothingIsKnown) {
   auto process = reopen_process(machine_->process());
   ASSERT_TRUE(process);
   machine_.reset();
-  ASSERT_TRUE(kill_and_wait(process->pidfd, 10'000));
+  ASSERT_TRUE(kill_and_wait(process->watch, 10'000));
   EXPECT_EQ(adopt().error().code, ErrorCode::kNotFound);
   EXPECT_EQ(run(driver_->exit_of(spec())).reason, ExitReason::kGone);
 }

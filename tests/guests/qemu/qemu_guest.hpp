@@ -40,7 +40,7 @@ protected:
     machine_.reset();
     // A test that failed half-way leaves no guest behind.
     if (const auto record = read_run_record(directory_.path() / "run")) {
-      if (const auto process = reopen_process(record->process)) EXPECT_TRUE(kill_and_wait(process->pidfd, 10'000));
+      if (const auto process = reopen_process(record->process)) EXPECT_TRUE(kill_and_wait(process->watch, 10'000));
     }
   }
 

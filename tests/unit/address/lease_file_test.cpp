@@ -1,5 +1,5 @@
 // A lease file is read again whenever dnsmasq replaces it.
-#include "daemon/address/lease_file_linux.hpp"
+#include "daemon/address/lease_file.hpp"
 
 #include <cstdlib>
 #include <filesystem>

@@ -27,9 +27,9 @@ using namespace std::chrono_literals;
 
 // The exit of a child, waited for by its descriptor.
 std::optional<ChildExit> end_of(const ChildProcess& child) {
-  pollfd wait{.fd = child.pidfd.get(), .events = POLLIN, .revents = 0};
+  pollfd wait{.fd = child.watch.descriptor(), .events = POLLIN, .revents = 0};
   if (::poll(&wait, 1, 10'000) != 1) return std::nullopt;
-  return reap_child(child.identity.pid);
+  return reap_process(child.watch);
 }
 
 TEST(RunToEnd, GivesInputAndTakesBothOutputs) {
@@ -94,8 +94,8 @@ TEST(SpawnChild, IdentityIsThatOfTheProcess) {
   const auto identity = identify_process(child->identity.pid);
   ASSERT_TRUE(identity);
   EXPECT_EQ(*identity, child->identity);
-  EXPECT_FALSE(reap_child(child->identity.pid)) << "it still runs";
-  ASSERT_TRUE(signal_child(child->pidfd, SIGTERM));
+  EXPECT_FALSE(reap_process(child->watch)) << "it still runs";
+  ASSERT_TRUE(signal_process(child->watch, SIGTERM));
   const auto exit = end_of(*child);
   ASSERT_TRUE(exit);
   EXPECT_EQ(exit->kind, ChildExit::Kind::kSignalled);
@@ -108,7 +108,7 @@ TEST(SpawnChild, OwnSessionIsLedByTheChild) {
     ASSERT_TRUE(child) << child.error().detail;
     const pid_t leader = ::getsid(child->identity.pid);
     EXPECT_EQ(leader == child->identity.pid, session == ChildSession::kOwn);
-    ASSERT_TRUE(signal_child(child->pidfd, SIGKILL));
+    ASSERT_TRUE(signal_process(child->watch, SIGKILL));
     EXPECT_TRUE(end_of(*child));
   }
 }
@@ -143,7 +143,7 @@ TEST(SpawnChild, BlockedAndIgnoredSignalsAreOrdinaryAgain) {
   const auto child = spawn_child({.argv = {"sleep", "600"}});
   ASSERT_EQ(::sigprocmask(SIG_SETMASK, &before, nullptr), 0);
   ASSERT_TRUE(child) << child.error().detail;
-  ASSERT_TRUE(signal_child(child->pidfd, SIGTERM));
+  ASSERT_TRUE(signal_process(child->watch, SIGTERM));
   EXPECT_TRUE(end_of(*child));
 }
 

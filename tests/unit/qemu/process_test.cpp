@@ -1,4 +1,5 @@
 // QEMU's process: spawned behind its record, reaped once.
+#include "daemon/host/process_identity.hpp"
 #include "daemon/machine/process/process.hpp"
 
 #include <csignal>
@@ -19,7 +20,7 @@ namespace {
 Result<void> accept(const ProcessIdentity&) { return {}; }
 
 bool is_over(const ProcessHandle& process) {
-  pollfd poll{process.pidfd.get(), POLLIN, 0};
+  pollfd poll{process.watch.descriptor(), POLLIN, 0};
   return ::poll(&poll, 1, 10'000) == 1;
 }
 
@@ -30,15 +31,15 @@ TEST(Process, TellsHowItEnded) {
   auto exited = spawn_process({{"/bin/sh", "-c", "exit 7"}, {}, output.get(), accept});
   ASSERT_TRUE(exited);
   ASSERT_TRUE(is_over(*exited));
-  EXPECT_EQ(reap(exited->pidfd)->text, "exit status 7");
+  EXPECT_EQ(reap(exited->watch)->text, "exit status 7");
   auto killed = spawn_process({{"/bin/sleep", "100"}, {}, output.get(), accept});
   ASSERT_TRUE(killed);
-  EXPECT_TRUE(kill_process(killed->pidfd));
+  EXPECT_TRUE(kill_process(killed->watch));
   ASSERT_TRUE(is_over(*killed));
-  const auto end = reap(killed->pidfd);
+  const auto end = reap(killed->watch);
   EXPECT_EQ(end->signal, SIGKILL);
   EXPECT_EQ(end->text, "signal 9 (Killed)");
-  EXPECT_FALSE(reap(killed->pidfd)) << "it is reaped once";
+  EXPECT_FALSE(reap(killed->watch)) << "it is reaped once";
 }
 
 TEST(Process, SaysWhyItCannotExecute) {
@@ -92,7 +93,7 @@ TEST(Process, KeepsOnlyTheNamedDescriptors) {
   auto process = spawn_process({{"/bin/sh", "-c", "readlink /proc/$$/fd/*"}, {kept.get()}, output.get(), accept});
   ASSERT_TRUE(process);
   ASSERT_TRUE(is_over(*process));
-  reap(process->pidfd);
+  reap(process->watch);
   std::string text(4096, '\0');
   const UniqueFd input{::open(list.c_str(), O_RDONLY | O_CLOEXEC)};
   const ssize_t count = ::read(input.get(), text.data(), text.size());
@@ -115,7 +116,7 @@ TEST(Process, IsFoundAgainOnlyByItsWholeIdentity) {
   other = process->identity;
   other.boot_id = "another";
   EXPECT_EQ(reopen_process(other).error().code, ErrorCode::kNotFound);
-  EXPECT_TRUE(kill_and_wait(process->pidfd, 10'000));
+  EXPECT_TRUE(kill_and_wait(process->watch, 10'000));
   EXPECT_EQ(reopen_process(process->identity).error().code, ErrorCode::kNotFound);
 }
 

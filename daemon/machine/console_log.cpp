@@ -6,8 +6,9 @@
 #include <cstring>
 
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <sys/stat.h>
+
+#include "daemon/machine/punch_hole.hpp"
 
 namespace berth {
 
@@ -67,8 +68,7 @@ Result<void> ConsoleLog::trim(std::uint64_t cap) const {
   if (!range) return std::unexpected(range.error());
   if (range->end - range->begin <= cap) return {};
   const std::uint64_t until = (range->end - cap / 2) / kBlock * kBlock;
-  if (until != 0 && ::fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(until)) != 0)
-    return failed(path_, "shorten");
+  if (until != 0 && !punch_hole(fd.get(), until)) return failed(path_, "shorten");
   return {};
 }
 

@@ -1,5 +1,5 @@
 // One read at a time, and never a half-written file.
-#include "daemon/address/lease_file_linux.hpp"
+#include "daemon/address/lease_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -107,5 +107,7 @@ Result<std::unique_ptr<LeaseFile>> LeaseFile::open(EventLoop& loop, std::filesys
   state->changed(); // after the watch: a change in between makes one read too many, never one too few
   return std::unique_ptr<LeaseFile>{new LeaseFile(std::move(state), std::move(*watch))};
 }
+
+void LeaseFile::look() { state_->changed(); }
 
 } // namespace berth

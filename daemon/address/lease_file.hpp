@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "daemon/address/directory_watch_linux.hpp"
+#include "daemon/address/directory_watch.hpp"
 #include "daemon/core/error.hpp"
 #include "daemon/runtime/event_loop.hpp"
 
@@ -27,6 +27,9 @@ public:
   // meanwhile. A text that is shorter than the last or ends in the middle of a line is believed only when a second
   // read, 10 ms later, shows the same: the server may just be rewriting the file in place.
   static Result<std::unique_ptr<LeaseFile>> open(EventLoop& loop, std::filesystem::path file, Callbacks callbacks);
+
+  // Looks again, for those who know of a change that the directory does not tell: on macOS a renewal may be one.
+  void look();
 
 private:
   struct State;

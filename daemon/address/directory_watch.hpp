@@ -1,4 +1,4 @@
-// Tells of changes to the files of one directory (inotify(7)). Reads no file: whoever is told looks for itself.
+// Tells of changes to the files of one directory. Reads no file: whoever is told looks for itself.
 #pragma once
 
 #include <filesystem>
@@ -14,8 +14,9 @@ namespace berth {
 
 class DirectoryWatch {
 public:
-  // Called on the core thread with the name of a file that was made, written, replaced or removed. An empty name: some
-  // changes were lost, or the directory itself is gone, so everything must be looked at again.
+  // Called on the core thread with the name of a file that was made, written, replaced or removed. An empty name: which one
+  // is not known, or the directory itself is gone, so everything must be looked at again. Linux knows the names (inotify(7));
+  // macOS (kqueue(2)) never does, and does not see a file that is written in place.
   using OnChange = std::function<void(const std::string& name)>;
 
   // The directory must exist. The watch sees a file that is replaced by a rename, which a watch on the file itself
@@ -24,10 +25,11 @@ public:
                                                       OnChange on_change);
 
 private:
-  DirectoryWatch(UniqueFd inotify, OnChange on_change) : inotify_(std::move(inotify)), on_change_(std::move(on_change)) {}
+  DirectoryWatch(UniqueFd queue, OnChange on_change) : queue_(std::move(queue)), on_change_(std::move(on_change)) {}
   void read_changes();
 
-  UniqueFd inotify_;
+  UniqueFd directory_; // macOS: the kernel watches an open directory
+  UniqueFd queue_;     // inotify or kqueue
   OnChange on_change_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   Registration watch_; // last: it lets go of the descriptor before that is closed
