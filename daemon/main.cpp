@@ -86,13 +86,17 @@ std::vector<std::unique_ptr<MachineDriver>> make_drivers(EventLoop& loop, const 
   if (options.accelerator == "tcg") qemu.accelerator = AcceleratorChoice::kTcg;
   qemu.console_log_cap = options.console_log_bytes;
   std::vector<std::unique_ptr<MachineDriver>> drivers;
-  drivers.push_back(std::make_unique<QemuDriver>(loop, std::move(qemu)));
   VzOptions vz;
+  const bool has_qemu = ::access(qemu.binary.c_str(), X_OK) == 0;
+  drivers.push_back(std::make_unique<QemuDriver>(loop, std::move(qemu)));
   vz.program.binary = options.machine;
   vz.console_log_cap = options.console_log_bytes;
   if (!options.lookalike_dir.empty()) vz.program.environment = {"BERTH_LOOKALIKE_DIR=" + options.lookalike_dir};
   // A build without the look-alike has no berth-machine, and this host then has no driver of macOS guests.
-  if (::access(options.machine.c_str(), X_OK) == 0) drivers.push_back(std::make_unique<VzDriver>(loop, std::move(vz)));
+  if (::access(options.machine.c_str(), X_OK) != 0) return drivers;
+  // The first driver that runs a kind of guest gets it: Linux guests are QEMU's where there is one.
+  if (!has_qemu) vz.guests.push_back(Guest::kLinux);
+  drivers.insert(has_qemu ? drivers.end() : drivers.begin(), std::make_unique<VzDriver>(loop, std::move(vz)));
   return drivers;
 }
 

@@ -157,7 +157,8 @@ Outcome<void> fill(VZVirtualMachineConfiguration* configuration, const Spec& spe
 }
 
 // Why the machine cannot be saved; empty when it can. Which devices stand in the way depends on the version of macOS, so the
-// validator is asked, with fewer of them each time. The same host gives the same answer at the restore.
+// validator is asked, with fewer of them each time: what it says at last is what nobody can do without. The same host gives
+// the same answer at the restore.
 std::string choose_input(VZVirtualMachineConfiguration* configuration, const Spec& spec) {
   BERTH_IF_MACOS(14) {
     std::string why;
@@ -166,7 +167,7 @@ std::string choose_input(VZVirtualMachineConfiguration* configuration, const Spe
       set_input(configuration, spec, input);
       NSError* error = nil;
       if ([configuration validateSaveRestoreSupportWithError:&error]) return {};
-      if (why.empty()) why = to_text([error localizedDescription]);
+      why = to_text([error localizedDescription]);
     }
     set_input(configuration, spec, {});
     return why.empty() ? "the framework does not say why" : why;

@@ -14,7 +14,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND TARGET berthd)
   # Zip: the tests write restore images of their own.
   if(TARGET berth-machine)
     berth_test(macos_guest_test
-      SOURCES ${folder}/macos_fault_test.cpp ${folder}/macos_life_test.cpp ${folder}/import_test.cpp
+      SOURCES ${folder}/macos_device_test.cpp ${folder}/macos_fault_test.cpp ${folder}/macos_life_test.cpp ${folder}/import_test.cpp
               ${CMAKE_CURRENT_LIST_DIR}/../machine/lookalike/sample_image.cpp
       DEPENDS berth_test_harbour berth_test_foreign zip LABELS guests TIMEOUT 300)
     add_dependencies(macos_guest_test berth-machine)
