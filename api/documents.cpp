@@ -280,7 +280,7 @@ void write_lease(JsonWriter& json, const LeaseRow& lease) {
 
 namespace {
 
-void write_quota(JsonWriter& json, const World& world) {
+void write_quota(JsonWriter& json, const World& world, const std::vector<ForeignGuest>& foreign) {
   const Quota& quota = world.admission.quota();
   json.key("quota").begin_object().field("limit", quota.limit).field("source", to_string(quota.source));
   json.field("used", world.admission.berths_used()).key("holders").begin_array();
@@ -292,6 +292,11 @@ void write_quota(JsonWriter& json, const World& world) {
     json.field("name", entry.claim.name).field("position", ++position);
     write_blockers(json, world.admission.blockers_of(entry.operation));
     json.end_object();
+  }
+  json.end_array().key("foreign").begin_array();
+  for (const ForeignGuest& guest : foreign) {
+    json.begin_object().field("pid", guest.pid).field("uid", guest.uid).field("program", guest.program);
+    json.field("simulated", guest.is_simulated).end_object();
   }
   json.end_array().end_object();
 }
@@ -345,7 +350,7 @@ void write_checks(JsonWriter& json, Harbour& harbour, const NetworkFacts& networ
 
 } // namespace
 
-std::string host_json(Harbour& harbour, std::string_view listeners_json) {
+std::string host_json(Harbour& harbour, std::string_view listeners_json, const std::vector<ForeignGuest>& foreign) {
   const HostFacts& facts = harbour.host_facts();
   const Context& context = harbour.context();
   const NetworkFacts network = harbour.addresses().facts();
@@ -359,7 +364,7 @@ std::string host_json(Harbour& harbour, std::string_view listeners_json) {
   json.field("cpu_count", facts.cpu_count).field("memory_bytes", facts.memory_bytes);
   json.field("memory_available_bytes", context.host.available_memory()).field("state_dir", context.paths.root.string());
   json.field("disk_free_bytes", free_bytes).field("started_at", to_rfc3339(harbour.started_at()));
-  write_quota(json, harbour.world());
+  write_quota(json, harbour.world(), foreign);
   write_drivers(json, context);
   json.key("network").begin_object().field("mode", to_string(network.mode));
   nullable_text(json, "bridge", network.bridge);

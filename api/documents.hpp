@@ -19,7 +19,7 @@ std::string machine_id_json(const World& world, const MachineIdRecord& record);
 std::string image_json(const World& world, const ImageRecord& record);
 std::string snapshot_json(const SnapshotRecord& record);
 std::string event_json(const Event& event);
-std::string host_json(Harbour& harbour, std::string_view listeners_json);
+std::string host_json(Harbour& harbour, std::string_view listeners_json, const std::vector<ForeignGuest>& foreign);
 
 void write_addresses(JsonWriter& json, const AddressLookup& lookup, bool are_visible, Timestamp now);
 void write_lease(JsonWriter& json, const LeaseRow& lease);

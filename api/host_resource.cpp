@@ -29,9 +29,11 @@ std::string listeners_json(const Api& api) {
   return json.take();
 }
 
-Response get_host(Api& api, const Request& request) {
-  if (auto known = request.check_query({}); !known) return refuse(known.error(), request);
-  return Response::json(200, host_json(api.harbour, listeners_json(api)));
+Task<Response> get_host(Api& api, Request request) {
+  if (auto known = request.check_query({}); !known) co_return refuse(known.error(), request);
+  Context& context = api.harbour.context();
+  const auto foreign = co_await blocking(context.loop, [&host = context.host] { return host.foreign_guests(); });
+  co_return Response::json(200, host_json(api.harbour, listeners_json(api), foreign));
 }
 
 Response get_health(Api& api, const Request& request) {
@@ -108,7 +110,8 @@ Response get_metrics(Api& api, const Request& request) {
 
 void add_host_routes(Router& router, Api& api) {
   router.add(Method::kGet, "/healthz", Access::kAnyone, [&api](const Request& request) { return get_health(api, request); });
-  router.add(Method::kGet, "/v1/host", Access::kReader, [&api](const Request& request) { return get_host(api, request); });
+  router.add_async(Method::kGet, "/v1/host", Access::kReader,
+                   [&api](Request request) { return get_host(api, std::move(request)); });
   router.add(Method::kGet, "/metrics", Access::kReader, [&api](const Request& request) { return get_metrics(api, request); });
   const std::string_view contract = openapi_text();
   const auto document = prepare(200, "application/yaml", contract, "\"" + sha256(contract).substr(0, 16) + "\"");

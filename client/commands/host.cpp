@@ -17,6 +17,7 @@ std::string berths_of(const Json& host) {
                      " taken (" + text(host, "quota.source") + ")";
   if (const auto holders = joined(host, "quota.holders", "name"); !holders.empty()) line += " by " + holders;
   if (const auto queued = joined(host, "quota.queued", "name"); !queued.empty()) line += "; waiting: " + queued;
+  if (const auto foreign = joined(host, "quota.foreign", "program"); !foreign.empty()) line += "; of other programs: " + foreign;
   return line;
 }
 

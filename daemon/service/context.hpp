@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/host/foreign_guests.hpp"
 #include "daemon/machine/machine.hpp"
 #include "daemon/runtime/event_loop.hpp"
 #include "daemon/runtime/log.hpp"
@@ -40,12 +41,15 @@ struct StatePaths {
   std::filesystem::path image(const std::string& id) const { return images() / id; }
 };
 
-// Facts of the host that change. Cheap: called on the core thread.
+// Facts of the host that change.
 class HostProbe {
 public:
   virtual ~HostProbe() = default;
+  // Cheap: called on the core thread.
   virtual std::uint64_t available_memory() const = 0;
   virtual std::uint64_t total_memory() const = 0;
+  // Guests of the framework that other programs run. Blocking: on the pool.
+  virtual std::vector<ForeignGuest> foreign_guests() const = 0;
 };
 
 // Networks of guests. The daemon's is in address/; tests give one that has no kernel behind it.

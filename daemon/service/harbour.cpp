@@ -14,14 +14,16 @@ namespace berth {
 
 namespace {
 
-class KernelMemory : public HostProbe {
+class ThisHost : public HostProbe {
 public:
-  explicit KernelMemory(std::uint64_t total) : total_(total) {}
+  ThisHost(std::uint64_t total, std::filesystem::path state_dir) : total_(total), state_dir_(std::move(state_dir)) {}
   std::uint64_t available_memory() const override { return read_available_memory(); }
   std::uint64_t total_memory() const override { return total_; }
+  std::vector<ForeignGuest> foreign_guests() const override { return list_foreign_guests(state_dir_); }
 
 private:
   std::uint64_t total_;
+  std::filesystem::path state_dir_;
 };
 
 class FileLocks : public MachineIdLocks {
@@ -101,7 +103,7 @@ Result<std::unique_ptr<Harbour>> Harbour::open(EventLoop& loop, HarbourOptions o
 
 void Harbour::compose(RandomBytes random, Log log) {
   ledger_ = std::make_unique<Ledger>(loop_, tasks_, world_, journal_, *store_);
-  host_ = std::make_unique<KernelMemory>(host_facts_.memory_bytes);
+  host_ = std::make_unique<ThisHost>(host_facts_.memory_bytes, options_.state_dir);
   locks_ = std::make_unique<FileLocks>(options_.lock_dir);
   addresses_ = std::make_unique<AddressService>(loop_, tasks_, options_.network, log);
   context_.reset(new Context{loop_, tasks_, world_, *ledger_, journal_, StatePaths{options_.state_dir}, drivers_, *host_,

@@ -203,7 +203,11 @@ Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring, bool i
   if (!machine) {
     context_.addresses.untrack(vm->record);
     context_.network.detach(vm->record.id);
-    co_return std::unexpected(machine.error());
+    Error error = machine.error();
+    if (error.code == ErrorCode::kQuotaHeldElsewhere)
+      error.detail +=
+          "; " + describe(co_await blocking(context_.loop, [&host = context_.host] { return host.foreign_guests(); }));
+    co_return std::unexpected(std::move(error));
   }
   crash_point("start.3_process_runs");
   vm->machine = std::move(*machine);

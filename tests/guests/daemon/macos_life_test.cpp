@@ -171,7 +171,22 @@ TEST_F(MacosGuests, OfTwoDaemonsShareTheHost) {
   const auto image = restore_image(there, other.folder());
   for (const char* name : {"x", "y"}) ASSERT_EQ(there.post("/v1/vms", macos_request(name, image), kWait).status, 201);
   ASSERT_EQ(start_code(there, "x"), "");
-  EXPECT_EQ(start_code(there, "y"), "quota_held_elsewhere");
+  const auto refused = there.post("/v1/vms/y/start", Json::object(), kWait);
+  EXPECT_EQ(refused.code(), "quota_held_elsewhere");
+  // Whose it is stands in the refusal, and in the facts of the host.
+  const auto pid = api.get("/v1/vms/one").json()["status"]["pid"].get<int>();
+  EXPECT_NE(refused.body.find("berth-machine (pid " + std::to_string(pid)), std::string::npos) << refused.body;
+  const auto foreign = [](ApiClient& client) {
+    std::set<int> pids;
+    for (const auto& each : host(client)["quota"]["foreign"]) {
+      EXPECT_EQ(each["simulated"], true);
+      pids.insert(each["pid"].get<int>());
+    }
+    return pids;
+  };
+  EXPECT_TRUE(foreign(there).contains(pid));
+  EXPECT_FALSE(foreign(api).contains(pid)) << "its own is not foreign";
+  EXPECT_TRUE(foreign(api).contains(there.get("/v1/vms/x").json()["status"]["pid"].get<int>()));
   EXPECT_EQ(state_of(there, "y"), "stopped");
   ASSERT_EQ(api.post("/v1/vms/one/stop", kForce, kWait).status, 200);
   EXPECT_EQ(start_code(there, "one"), "");
