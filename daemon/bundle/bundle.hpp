@@ -26,6 +26,7 @@ struct BundlePaths {
   std::filesystem::path saved_state() const { return root / "SavedState"; }
   std::filesystem::path saved_state_binding() const { return root / "SavedState.json"; } // what it belongs to
   std::filesystem::path description() const { return root / "berth.json"; }
+  std::filesystem::path snapshot_description() const { return root / "snapshot.json"; } // of a snapshot's directory
   std::filesystem::path snapshots() const { return root / "snapshots"; }
 };
 

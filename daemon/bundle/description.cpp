@@ -13,6 +13,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kFormatVersion = 1;
+constexpr std::size_t kLargest = 64 << 10;
+constexpr std::uint64_t kWidest = 16'384; // of a display, in pixels
 
 std::string to_hex(const Bytes& bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -118,7 +120,77 @@ Result<BundleDescription> judge(const Json& json) {
   return found;
 }
 
+Json ledger_facts(const VmRecord& vm) {
+  Json facts{{"driver", vm.driver},
+             {"labels", vm.labels},
+             {"autostart", vm.autostart},
+             {"autostart_priority", vm.autostart_priority},
+             {"created_at", to_rfc3339(vm.created_at)}};
+  if (vm.display) facts["display"] = {{"width", vm.display->width}, {"height", vm.display->height}};
+  if (vm.cloned_from) facts["cloned_from"] = vm.cloned_from->to_string();
+  return facts;
+}
+
+// Null for text that is no object; bounded like a description, so that its depth is bounded, too.
+Json object_of(std::string_view text) {
+  if (text.size() > kLargest) return {};
+  Json json = Json::parse(text, nullptr, false);
+  return json.is_object() ? json : Json();
+}
+
 } // namespace
+
+void read_ledger_facts(std::string_view text, VmRecord& vm) {
+  const Json json = object_of(text);
+  const auto found = json.find("ledger");
+  if (found == json.end() || !found->is_object()) return;
+  const Json& facts = *found;
+  vm.driver = text_of(facts, "driver");
+  if (const auto labels = facts.find("labels"); labels != facts.end() && labels->is_object())
+    for (const auto& [key, value] : labels->items())
+      if (value.is_string()) vm.labels[key] = value.get<std::string>();
+  if (const auto autostart = facts.find("autostart"); autostart != facts.end() && autostart->is_boolean())
+    vm.autostart = autostart->get<bool>();
+  if (const auto priority = facts.find("autostart_priority"); priority != facts.end() && priority->is_number_integer())
+    vm.autostart_priority = priority->get<std::int32_t>();
+  if (const auto created = parse_rfc3339(text_of(facts, "created_at"))) vm.created_at = *created;
+  if (const auto source = VmId::parse(text_of(facts, "cloned_from"))) vm.cloned_from = *source;
+  const auto display = facts.find("display");
+  if (display == facts.end() || !display->is_object()) return;
+  const auto width = number_of(*display, "width"), height = number_of(*display, "height");
+  if (width && height && *width <= kWidest && *height <= kWidest)
+    vm.display = DisplaySpec{static_cast<std::uint32_t>(*width), static_cast<std::uint32_t>(*height)};
+}
+
+std::string describe(const SnapshotRecord& snapshot) {
+  Json json{{"id", snapshot.id.to_string()},
+            {"vm", snapshot.vm.to_string()},
+            {"name", snapshot.name},
+            {"disk_bytes", snapshot.disk_bytes},
+            {"machine_id", snapshot.machine_id.to_string()},
+            {"created_at", to_rfc3339(snapshot.created_at)}};
+  if (snapshot.parent) json["parent"] = snapshot.parent->to_string();
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<SnapshotRecord> read_snapshot_description(std::string_view text) {
+  const Json json = object_of(text);
+  SnapshotRecord snapshot;
+  const auto id = SnapshotId::parse(text_of(json, "id"));
+  const auto vm = VmId::parse(text_of(json, "vm"));
+  const auto machine_id = MachineIdKey::parse(text_of(json, "machine_id"));
+  const auto created_at = parse_rfc3339(text_of(json, "created_at"));
+  const auto disk_bytes = number_of(json, "disk_bytes");
+  snapshot.name = text_of(json, "name");
+  if (!id || !vm || !machine_id || !created_at || !disk_bytes || !is_valid_vm_name(snapshot.name)) return std::nullopt;
+  snapshot.id = *id;
+  snapshot.vm = *vm;
+  snapshot.machine_id = *machine_id;
+  snapshot.created_at = *created_at;
+  snapshot.disk_bytes = *disk_bytes;
+  snapshot.parent = SnapshotId::parse(text_of(json, "parent"));
+  return snapshot;
+}
 
 std::string describe(const VmRecord& vm, const Bytes& machine_identifier) {
   Json json{
@@ -141,6 +213,7 @@ std::string describe(const VmRecord& vm, const Bytes& machine_identifier) {
         {"command_line", vm.boot.command_line}}},
       {"disk_mode", {{"caching", to_string(vm.disk_mode.caching)}, {"synchronization", to_string(vm.disk_mode.synchronization)}}},
       {"sound", vm.has_sound}};
+  json["ledger"] = ledger_facts(vm);
   if (!vm.bridge_interface.empty()) json["bridge_interface"] = vm.bridge_interface;
   if (vm.rosetta_tag) json["rosetta_tag"] = *vm.rosetta_tag;
   for (const SharedDirectory& share : vm.shares)
@@ -149,7 +222,7 @@ std::string describe(const VmRecord& vm, const Bytes& machine_identifier) {
 }
 
 Result<BundleDescription> read_description(std::string_view text) {
-  if (text.size() > 64 * 1024) return fail(ErrorCode::kBundleInvalid, "berth.json: too large");
+  if (text.size() > kLargest) return fail(ErrorCode::kBundleInvalid, "berth.json: too large");
   try {
     // Depth is bounded by the size, and nothing here copies or dumps what was parsed beyond its first level.
     const Json json = Json::parse(text, nullptr, false);

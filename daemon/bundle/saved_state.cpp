@@ -29,7 +29,7 @@ std::unexpected<Error> unfit(const std::string& why, const std::filesystem::path
 // All of the record that the guest can see, or that the framework asks to be the same. Its name is not of that.
 Json machine_of(const VmRecord& vm) {
   Json machine = Json::parse(describe(vm, {}));
-  for (const char* other : {"format", "version", "id", "name", "machine_identifier"}) machine.erase(other);
+  for (const char* other : {"format", "version", "id", "name", "machine_identifier", "ledger"}) machine.erase(other);
   machine["driver"] = vm.driver;
   machine["display"] = vm.display ? Json{{"width", vm.display->width}, {"height", vm.display->height}} : Json();
   return machine;

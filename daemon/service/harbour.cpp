@@ -9,6 +9,7 @@
 
 #include "daemon/bundle/files.hpp"
 #include "daemon/host/machine_id_locks.hpp"
+#include "daemon/service/rebuild.hpp"
 
 namespace berth {
 
@@ -93,12 +94,24 @@ Result<std::unique_ptr<Harbour>> Harbour::open(EventLoop& loop, HarbourOptions o
   auto store = Store::open(loop, harbour->options_.store);
   if (!store) return std::unexpected(store.error());
   harbour->store_ = std::move(*store);
+  // Before anything is swept: what no record knows would be taken for a leftover.
+  if (harbour->store_->is_fresh())
+    if (auto rebuilt = harbour->rebuild_store(); !rebuilt) return std::unexpected(rebuilt.error());
   auto state = harbour->store_->load();
   if (!state) return std::unexpected(state.error());
   harbour->compose(std::move(random), std::move(log));
   harbour->idempotency_->restore(std::move(state->idempotency));
   harbour->ledger_->restore(std::move(*state));
   return harbour;
+}
+
+Result<void> Harbour::rebuild_store() {
+  auto found = find_lost_records(StatePaths{options_.state_dir}, drivers_, loop_.now());
+  for (const std::string& note : found.notes) log_(LogLevel::kWarning, "rebuilding: " + note);
+  if (found.transaction.writes.empty()) return {};
+  log_(LogLevel::kWarning, "the store is new, and the state directory is not: its records were made anew from " +
+                               std::to_string(found.vms) + " bundles and " + std::to_string(found.images) + " images");
+  return store_->seed(found.transaction);
 }
 
 void Harbour::compose(RandomBytes random, Log log) {

@@ -65,6 +65,7 @@ public:
 private:
   Harbour(EventLoop& loop, HarbourOptions options, std::vector<std::unique_ptr<MachineDriver>> drivers, RandomBytes random,
           Log log);
+  Result<void> rebuild_store();
   void compose(RandomBytes random, Log log);
   void hold_and_recover();
   Task<void> recover(VmHandle vm, std::shared_ptr<OperationControl> control);

@@ -2,6 +2,7 @@
 #include "daemon/service/snapshot_service.hpp"
 
 #include "daemon/bundle/bundle.hpp"
+#include "daemon/bundle/description.hpp"
 #include "daemon/bundle/files.hpp"
 #include "daemon/bundle/saved_state.hpp"
 #include "daemon/runtime/crash_point.hpp"
@@ -15,7 +16,7 @@ enum class Memory { kNone, kOfTheBundle, kAlreadyThere };
 
 // Into `staging`, which is there, and from there to its place.
 Result<void> copy_to(const BundlePaths& from, const BundlePaths& staging, const std::filesystem::path& target, Memory memory,
-                     const VmRecord& vm, const disk::CloneControl& control) {
+                     const VmRecord& vm, const SnapshotRecord& record, const disk::CloneControl& control) {
   if (auto made = files::make_directory(target.parent_path()); !made) return made;
   const auto copied =
       copy_parts(from, staging, {.with_saved_state = memory == Memory::kOfTheBundle, .with_identity = true}, control);
@@ -23,6 +24,7 @@ Result<void> copy_to(const BundlePaths& from, const BundlePaths& staging, const 
   if (!copied) done = std::unexpected(copied.error());
   if (done && memory == Memory::kOfTheBundle) done = carry_saved_state(from, staging);
   if (done && memory == Memory::kAlreadyThere) done = bind_saved_state(staging, vm);
+  if (done) done = files::write_new(staging.snapshot_description(), files::as_bytes(describe(record)), files::Sync::kYes);
   if (done) done = files::rename(staging.root, target);
   return done;
 }
@@ -127,10 +129,11 @@ Task<Result<void>> SnapshotService::copy(VmHandle vm, std::shared_ptr<OperationC
     memory = vm->record.status.state == VmState::kSuspended ? Memory::kOfTheBundle : Memory::kAlreadyThere;
   if (done && memory == Memory::kAlreadyThere) done = co_await power_.save_memory(vm, control, staging.saved_state());
   if (done)
-    done = co_await blocking(context_.loop, [from = BundlePaths{context_.paths.bundle(record.vm)}, staging,
-                                             target = directory_of(record.vm, record.id), memory, vm = vm->record, control] {
-      return copy_to(from, staging, target, memory, vm, {.progress = {}, .is_cancelled = &control->is_cancelled});
-    });
+    done =
+        co_await blocking(context_.loop, [from = BundlePaths{context_.paths.bundle(record.vm)}, staging,
+                                          target = directory_of(record.vm, record.id), memory, vm = vm->record, record, control] {
+          return copy_to(from, staging, target, memory, vm, record, {.progress = {}, .is_cancelled = &control->is_cancelled});
+        });
   if (!done) (void)co_await blocking(context_.loop, [staging] { return files::remove_all(staging.root); });
   co_return done;
 }

@@ -258,6 +258,24 @@ Result<Event> event_row(const Statement& row) {
 
 } // namespace
 
+bool Store::is_fresh() const { return impl_->last_sequence == 0; }
+
+Result<void> Store::seed(const Transaction& transaction) {
+  auto sql = Statements::prepare(impl_->database);
+  if (!sql) return std::unexpected(sql.error());
+  std::uint64_t sequence = impl_->last_sequence;
+  auto done = impl_->database.execute("BEGIN IMMEDIATE");
+  if (!done) return done;
+  if (auto first = impl_->write_one(*sql, transaction, sequence); !first) done = std::unexpected(first.error());
+  if (done) done = impl_->database.execute("COMMIT");
+  if (!done) {
+    (void)impl_->database.execute("ROLLBACK");
+    return done;
+  }
+  impl_->last_sequence = sequence;
+  return {};
+}
+
 Result<StoredState> Store::load() {
   StoredState state;
   Database& database = impl_->database;

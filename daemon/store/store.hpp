@@ -98,7 +98,12 @@ public:
   static Result<std::unique_ptr<Store>> open(EventLoop& loop, StoreOptions options);
   ~Store(); // writes what waits, then ends the writer
 
-  // Once, right after open; blocking.
+  // Whether nothing was ever written: every change comes with an event.
+  bool is_fresh() const;
+  // Writes what was found elsewhere into a fresh store, before load(); blocking.
+  Result<void> seed(const Transaction& transaction);
+
+  // Once, after open; blocking.
   Result<StoredState> load();
 
   // Returns the sequence number of the transaction's first event, or kStorageFailed (then nothing of it is written).

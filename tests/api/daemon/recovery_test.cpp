@@ -165,6 +165,67 @@ TEST(Recovery, StagingIsSweptAndStrangersFilesStay) {
   EXPECT_TRUE(std::filesystem::exists(daemon.state_dir() / "vms" / "notes.txt"));
 }
 
+void lose_store(const TestDaemon& daemon) {
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(daemon.state_dir() / (std::string("berth.db") + suffix));
+}
+
+TEST(Recovery, ALostStoreIsRebuiltFromTheBundles) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  const auto runs = make_vm(api, daemon, "runs");
+  make_vm(api, daemon, "sleeps");
+  make_vm(api, daemon, "rests");
+  ASSERT_EQ(api.post("/v1/vms/runs/clone", {{"name", "twin"}, {"labels", {{"team", "ci"}}}}, kWait).status, 201);
+  const auto twin = api.get("/v1/vms/twin").json();
+  const auto snapshot = api.post("/v1/vms/rests/snapshots", {{"name", "first"}}, kWait).json();
+  ASSERT_EQ(api.post("/v1/vms/runs/start", Json::object(), kWait).status, 200);
+  ASSERT_EQ(api.post("/v1/vms/sleeps/start", Json::object(), kWait).status, 200);
+  ASSERT_EQ(api.post("/v1/vms/sleeps/suspend", Json::object(), kWait).status, 200);
+  const auto images = api.get("/v1/images").json()["items"];
+  daemon.kill();
+  lose_store(daemon);
+  daemon.start();
+  auto later = daemon.client();
+  wait_for_state(later, "runs", "running");
+  wait_for_state(later, "sleeps", "suspended");
+  wait_for_state(later, "rests", "stopped");
+  EXPECT_TRUE(daemon.host().is_running(id_of(runs)));
+  EXPECT_EQ(later.post("/v1/vms/twin/start", Json::object(), kWait).code(), "machine_id_in_use") << "the rule outlives the store";
+  const auto found = later.get("/v1/vms/twin").json();
+  for (const char* member : {"id", "name", "machine_id", "mac_address", "labels", "boot", "cpu_count", "memory_bytes", "disk_bytes",
+                             "created_at", "cloned_from", "driver", "network", "display"})
+    EXPECT_EQ(found[member], twin[member]) << member;
+  EXPECT_EQ(later.get("/v1/vms/rests/snapshots").json()["items"][0], snapshot);
+  const auto again = later.get("/v1/images").json()["items"];
+  ASSERT_EQ(again.size(), images.size());
+  EXPECT_EQ(again[0]["id"], images[0]["id"]);
+  EXPECT_EQ(again[0]["kind"], images[0]["kind"]);
+  auto events = later.events("/v1/events?after=0&type=store.");
+  ASSERT_TRUE(events);
+  const auto told = events->next(Duration{10'000});
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->json()["details"]["vms"], "4");
+  EXPECT_EQ(later.post("/v1/vms/sleeps/start", Json::object(), kWait).status, 200);
+  // And once: what was made anew is the ledger now.
+  daemon.restart();
+  auto last = daemon.client();
+  EXPECT_EQ(last.get("/v1/vms").json()["items"].size(), 4U);
+}
+
+TEST(Recovery, WhatCannotBeRebuiltStaysWhereItIs) {
+  TestDaemon daemon;
+  auto api = daemon.client();
+  const auto vm = make_vm(api, daemon, "one");
+  const auto bundle = daemon.state_dir() / "vms" / (vm["id"].get<std::string>() + ".bundle");
+  daemon.kill();
+  lose_store(daemon);
+  std::ofstream(bundle / "berth.json") << "{";
+  daemon.start();
+  auto later = daemon.client();
+  EXPECT_EQ(later.get("/v1/vms").json()["items"].size(), 0U);
+  EXPECT_TRUE(std::filesystem::exists(bundle / "Disk.img"));
+}
+
 TEST(Recovery, AutostartComesUpByPriority) {
   TestDaemon daemon;
   auto api = daemon.client();
