@@ -36,7 +36,7 @@ private:
 
 // Makes the directory when it is missing; one that exists is judged, never changed.
 Result<void> prepare_directory(const std::string& directory, std::optional<std::uint32_t> group) {
-  const Umask umask{group ? 0027u : 0077u};
+  const Umask umask{static_cast<mode_t>(group ? 0027 : 0077)};
   if (::mkdir(directory.c_str(), group ? 0750 : 0700) == 0) {
     if (group && ::chown(directory.c_str(), static_cast<uid_t>(-1), *group) != 0)
       return failed("cannot give the group the socket directory", directory, errno);
@@ -121,7 +121,7 @@ Result<UnixListener> open_unix_listener(const std::string& path, std::optional<s
   ::fcntl(listener.socket.get(), F_SETFD, FD_CLOEXEC);
   ::fcntl(listener.socket.get(), F_SETFL, O_NONBLOCK);
   {
-    const Umask umask{group ? 0117u : 0177u};
+    const Umask umask{static_cast<mode_t>(group ? 0117 : 0177)};
     if (::bind(listener.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
       return failed("cannot bind the socket", path, errno);
   }

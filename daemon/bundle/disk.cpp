@@ -11,6 +11,7 @@
 
 #include "daemon/bundle/clone_file.hpp"
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/system_calls.hpp"
 #include "daemon/runtime/unique_fd.hpp"
 
 namespace berth::disk {
@@ -80,7 +81,7 @@ Result<void> copy_sparse(int from, int to, const struct stat& status, const std:
     if (auto stretch = copy_stretch(from, to, begin, end, buffer, file, copied); !stretch) return stretch;
     at = end;
   }
-  if (::fsync(to) != 0) return std::unexpected(error_of(errno, "sync the copy of", file));
+  if (files::sync_descriptor(to) != 0) return std::unexpected(error_of(errno, "sync the copy of", file));
   return {};
 }
 
@@ -108,7 +109,7 @@ Result<void> grow(const std::filesystem::path& file, std::uint64_t bytes) {
     return fail(ErrorCode::kInvalidValue,
                 "a disk only grows, to a multiple of 512 bytes; it has " + std::to_string(status->st_size));
   if (::ftruncate(fd->get(), static_cast<off_t>(bytes)) != 0) return std::unexpected(error_of(errno, "grow", file));
-  if (::fsync(fd->get()) != 0) return std::unexpected(error_of(errno, "sync", file));
+  if (files::sync_descriptor(fd->get()) != 0) return std::unexpected(error_of(errno, "sync", file));
   return {};
 }
 

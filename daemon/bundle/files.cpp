@@ -5,11 +5,11 @@
 #include <cstring>
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "daemon/bundle/system_calls.hpp"
 #include "daemon/runtime/unique_fd.hpp"
 
 namespace berth::files {
@@ -38,7 +38,7 @@ Result<void> write_all(int fd, std::span<const std::uint8_t> bytes, const std::f
 
 void sync_directory(const std::filesystem::path& directory) {
   const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (fd) ::fsync(fd.get());
+  if (fd) sync_descriptor(fd.get());
 }
 
 } // namespace
@@ -47,7 +47,7 @@ Result<void> write_new(const std::filesystem::path& file, std::span<const std::u
   const UniqueFd fd{::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!fd) return failed("make", file);
   if (auto written = write_all(fd.get(), bytes, file); !written) return written;
-  if (sync == Sync::kYes && ::fsync(fd.get()) != 0) return failed("sync", file);
+  if (sync == Sync::kYes && sync_descriptor(fd.get()) != 0) return failed("sync", file);
   return {};
 }
 
@@ -98,12 +98,7 @@ Result<void> make_directory(const std::filesystem::path& directory) {
 }
 
 Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) {
-#ifdef __linux__
-  const int renamed = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
-#else
-  const int renamed = ::renamex_np(from.c_str(), to.c_str(), RENAME_EXCL);
-#endif
-  if (renamed != 0) return failed("put in place", to);
+  if (rename_without_replacing(from, to) != 0) return failed("put in place", to);
   sync_directory(to.parent_path());
   return {};
 }

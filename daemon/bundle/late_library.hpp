@@ -18,7 +18,7 @@ public:
   void* find(const char* function);
 
 private:
-  const char* file_;
+  [[maybe_unused]] const char* file_; // not where libraries are linked
   std::mutex mutex_;
   std::atomic<void*> handle_{nullptr}; // for the life of the process
 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/system_calls.hpp"
 #include "daemon/runtime/crash_point.hpp"
 
 namespace berth {
@@ -37,7 +38,7 @@ std::string RemoteFile::mark() const {
 std::uint64_t PartialFile::read_record() {
   const auto bytes = files::read(record_of(file_), kLargestRecord);
   if (!bytes) return 0;
-  const json record = json::parse(bytes->begin(), bytes->end(), nullptr, false);
+  const json record = json::parse(files::as_text(*bytes), nullptr, false);
   if (!record.is_object() || !record.contains("size") || !record["size"].is_number_unsigned() || !record.contains("synced") ||
       !record["synced"].is_number_unsigned())
     return 0;
@@ -123,7 +124,7 @@ Result<void> PartialFile::append(std::span<const std::uint8_t> bytes) {
 
 Result<void> PartialFile::sync() {
   if (size_ == synced_) return {};
-  if (::fsync(fd_.get()) != 0) return std::unexpected(files::error_of(errno, "sync", file_));
+  if (files::sync_descriptor(fd_.get()) != 0) return std::unexpected(files::error_of(errno, "sync", file_));
   synced_ = size_;
   auto written = write_record();
   if (written) crash_point("image.4_part_fetched");

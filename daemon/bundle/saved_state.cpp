@@ -61,7 +61,7 @@ Result<Json> read(const BundlePaths& bundle) {
   const auto bytes = files::read(bundle.saved_state_binding(), kLargest);
   if (!bytes && bytes.error().code == ErrorCode::kNotFound) return Json();
   if (!bytes) return std::unexpected(bytes.error());
-  Json binding = Json::parse(bytes->begin(), bytes->end(), nullptr, false);
+  Json binding = Json::parse(files::as_text(*bytes), nullptr, false);
   if (!binding.is_object() || !binding.contains("machine") || !binding["machine"].is_object() || !binding.contains("disks") ||
       !binding["disks"].is_object())
     return unfit("SavedState.json cannot be read", bundle.root);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/bundle/files.hpp"
+#include "daemon/bundle/system_calls.hpp"
 #include "daemon/runtime/unique_fd.hpp"
 
 namespace berth {
@@ -66,7 +67,7 @@ Result<HashedCopy> copy_and_hash(int from, int to, std::uint64_t total, const st
     if (control.is_cancelled && *control.is_cancelled) return fail(ErrorCode::kCancelled, "the copy was cancelled");
   }
   if (::ftruncate(to, static_cast<off_t>(copy.bytes)) != 0) return std::unexpected(files::error_of(errno, "size", file));
-  if (::fsync(to) != 0) return std::unexpected(files::error_of(errno, "sync", file));
+  if (files::sync_descriptor(to) != 0) return std::unexpected(files::error_of(errno, "sync", file));
   copy.sha256 = digest(context);
   return copy;
 }

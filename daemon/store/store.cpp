@@ -197,8 +197,9 @@ Result<std::unique_ptr<Store>> Store::open(EventLoop& loop, StoreOptions options
   if (*application != kApplicationId)
     if (auto done = database->execute("PRAGMA application_id=" + std::to_string(kApplicationId)); !done)
       return std::unexpected(done.error());
-  for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON",
-                          "PRAGMA cache_size=-1024", "PRAGMA temp_store=MEMORY"})
+  for (const char* sql :
+       {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA fullfsync=ON", "PRAGMA checkpoint_fullfsync=ON",
+        "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-1024", "PRAGMA temp_store=MEMORY"})
     if (auto done = database->execute(sql); !done) return std::unexpected(done.error());
   auto check = database->prepare("PRAGMA quick_check(1)");
   if (!check) return std::unexpected(check.error());

@@ -1,5 +1,6 @@
 // nlohmann/json and libplist behind one tree. Both build what the text says, so the text is looked at first.
 #include "daemon/bundle/foreign/value.hpp"
+#include "daemon/bundle/files.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <plist/plist.h>
 
 #include "daemon/bundle/binary_property_list.hpp"
+#include "daemon/bundle/files.hpp"
 
 namespace berth::foreign {
 
@@ -97,7 +99,7 @@ Result<Value> parse_json(std::span<const std::uint8_t> text) {
     return !is_too_deep;
   };
   try {
-    Value value = Value::parse(text.begin(), text.end(), watch, false);
+    Value value = Value::parse(files::as_text(text), watch, false);
     if (is_too_deep) return invalid("is nested too deeply");
     if (value.is_discarded()) return invalid("is not JSON");
     if (is_doubled) return invalid("has one name twice");
