@@ -5,9 +5,6 @@
 #include <iostream>
 
 #include <grp.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
@@ -15,10 +12,8 @@
 #include <unistd.h>
 
 #include "api/api.hpp"
-#include "daemon/host/machine_id_locks.hpp"
-#include "daemon/machine/qemu/qemu_driver.hpp"
-#include "daemon/machine/vz/vz_driver.hpp"
 #include "daemon/options.hpp"
+#include "daemon/platform.hpp"
 #include "daemon/runtime/asio_event_loop.hpp"
 #include "daemon/service/harbour.hpp"
 
@@ -32,16 +27,6 @@ std::array<std::uint8_t, 16> kernel_random() {
   std::array<std::uint8_t, 16> bytes{};
   if (::getentropy(bytes.data(), bytes.size()) != 0) std::abort(); // identifiers that are not random must never be made
   return bytes;
-}
-
-// glibc lets its threshold for large blocks grow with each one that is freed, and then keeps what lists of a megabyte
-// have left behind. Fixed, such blocks go back to the kernel.
-void keep_memory_small() {
-#ifdef __GLIBC__
-  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-  ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-  ::mallopt(M_ARENA_MAX, 2);
-#endif
 }
 
 Log make_log(const std::string& level) {
@@ -77,58 +62,15 @@ Result<api::RolePolicy> role_policy(const DaemonOptions& options) {
   return policy;
 }
 
-std::vector<std::unique_ptr<MachineDriver>> make_drivers(EventLoop& loop, const DaemonOptions& options) {
-  QemuOptions qemu;
-  if (!options.qemu.empty()) qemu.binary = options.qemu;
-  if (!options.firmware_code.empty()) qemu.firmware_code = options.firmware_code;
-  if (!options.firmware_variables.empty()) qemu.firmware_variables = options.firmware_variables;
-  if (options.accelerator == "kvm") qemu.accelerator = AcceleratorChoice::kKvm;
-  if (options.accelerator == "tcg") qemu.accelerator = AcceleratorChoice::kTcg;
-  qemu.console_log_cap = options.console_log_bytes;
-  std::vector<std::unique_ptr<MachineDriver>> drivers;
-  VzOptions vz;
-  const bool has_qemu = ::access(qemu.binary.c_str(), X_OK) == 0;
-  drivers.push_back(std::make_unique<QemuDriver>(loop, std::move(qemu)));
-  vz.program.binary = options.machine;
-  vz.console_log_cap = options.console_log_bytes;
-  if (!options.lookalike_dir.empty()) vz.program.environment = {"BERTH_LOOKALIKE_DIR=" + options.lookalike_dir};
-  // A build without the look-alike has no berth-machine, and this host then has no driver of macOS guests.
-  if (::access(options.machine.c_str(), X_OK) != 0) return drivers;
-  // The first driver that runs a kind of guest gets it: Linux guests are QEMU's where there is one.
-  if (!has_qemu) vz.guests.push_back(Guest::kLinux);
-  drivers.insert(has_qemu ? drivers.end() : drivers.begin(), std::make_unique<VzDriver>(loop, std::move(vz)));
-  return drivers;
-}
-
 HarbourOptions harbour_options(const DaemonOptions& options) {
   HarbourOptions harbour;
   harbour.state_dir = options.state_dir;
   harbour.lock_dir = options.lock_dir;
   harbour.quota_limit = options.quota;
   for (const auto& root : options.allowed_roots) harbour.allowed_roots.emplace_back(root);
-  harbour.network.is_nat_wanted = options.network == "nat";
-  harbour.network.bridge = options.bridge;
-  harbour.network.dnsmasq = options.dnsmasq;
-  if (!options.lookalike_dir.empty())
-    harbour.network.dhcpd_leases = std::filesystem::path(options.lookalike_dir) / "dhcpd_leases";
+  harbour.network = network_options(options);
   harbour.store.keep_events = options.keep_events;
   return harbour;
-}
-
-// The simulated Mac is one for all daemons of a user, as a Mac would be.
-void find_lookalike(DaemonOptions& options) {
-#ifdef __linux__
-  if (options.lookalike_dir.empty()) {
-    std::filesystem::path locks = options.lock_dir.empty() ? default_lock_directory() : std::filesystem::path(options.lock_dir);
-    if (locks.empty()) locks = options.state_dir;
-    options.lookalike_dir = (locks / ("lookalike-" + std::to_string(::geteuid()))).string();
-  }
-  options.lookalike_dir = std::filesystem::absolute(options.lookalike_dir).lexically_normal().string();
-  std::error_code error; // what cannot be made is told by the first start
-  std::filesystem::create_directories(options.lookalike_dir, error);
-#else
-  options.lookalike_dir.clear();
-#endif
 }
 
 Result<void> open_listeners(api::Server& server, const DaemonOptions& options, const Log& log) {
@@ -169,8 +111,8 @@ int run(DaemonOptions options) {
   const Log log = make_log(options.log_level);
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(077); // what berthd makes is for its user alone; what others need is opened to them by name
-  keep_memory_small();
-  if (::access(options.machine.c_str(), X_OK) == 0) find_lookalike(options);
+  prepare_memory();
+  settle(options);
   AsioEventLoop loop;
   auto roles = role_policy(options);
   if (!roles) return fail_start(log, roles.error());
@@ -197,9 +139,7 @@ int run(DaemonOptions options) {
     shutdown.spawn("shutdown", shut_down(loop, harbour, server, log));
   });
   harbour.start();
-#ifdef __GLIBC__
-  ::malloc_trim(0); // what loading needed
-#endif
+  trim_memory(); // what loading needed
   log(LogLevel::kInfo,
       "berthd " BERTH_VERSION " has " + std::to_string(harbour.world().vms.size()) + " VMs in " + options.state_dir);
   loop.run();

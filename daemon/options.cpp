@@ -69,7 +69,11 @@ void add_options(CLI::App& app, DaemonOptions& options) {
   app.add_option("--firmware-variables", options.firmware_variables, "Its empty variable store, copied for each VM")
       ->type_name("FILE");
   app.add_option("--machine", options.machine, "Program berth-machine [beside berthd]")->type_name("PATH");
-#ifdef __linux__
+#ifdef __APPLE__
+  app.add_flag("--probe-guests", options.is_probing,
+               "Send guests that have a lease but are unknown to the kernel a datagram, so that it asks for them; macOS may ask "
+               "for the Local Network permission");
+#else
   app.add_option("--lookalike-dir", options.lookalike_dir,
                  "The simulated Mac of macOS guests, shared by all daemons of this host [<lock-dir>/lookalike-<uid>]")
       ->type_name("DIR");

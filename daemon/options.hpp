@@ -20,6 +20,7 @@ struct DaemonOptions {
   std::vector<std::string> operator_groups, reader_groups;
 
   std::string network = "nat", bridge = "berth0", dnsmasq = "dnsmasq";
+  bool is_probing = false; // macOS: send silent guests a datagram, so that the kernel learns their addresses
   std::string qemu, accelerator = "auto", firmware_code, firmware_variables;
   std::string machine, lookalike_dir; // berth-machine; where its look-alike of the framework keeps its host
   std::uint64_t console_log_bytes = 8ULL << 20;
