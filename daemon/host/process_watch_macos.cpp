@@ -68,10 +68,12 @@ Result<void> signal_process(const ProcessWatch& process, int signal) {
 std::optional<ChildExit> reap_process(const ProcessWatch& process) {
   // Not our child, and so never to be waited for: one of ours may have its number by now.
   if (!process.target().is_child) return std::nullopt;
+  // NOTE_EXIT is told a moment before the process can be collected: when it was told, the wait is for that moment alone.
+  const int flags = wait_for_end(process, 0) ? 0 : WNOHANG;
   int status = 0;
   pid_t got = 0;
   do {
-    got = ::waitpid(process.target().pid, &status, WNOHANG);
+    got = ::waitpid(process.target().pid, &status, flags);
   } while (got < 0 && errno == EINTR);
   if (got != process.target().pid) return std::nullopt;
   if (WIFSIGNALED(status)) return ChildExit{.kind = ChildExit::Kind::kSignalled, .value = WTERMSIG(status)};
