@@ -2,6 +2,7 @@
 #include "daemon/bundle/disk.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -150,6 +151,32 @@ TEST(Disks, AreNotCopiedToAFullFileSystem) {
   ASSERT_FALSE(copied);
   EXPECT_EQ(copied.error().code, ErrorCode::kInsufficientDisk) << copied.error().detail;
   EXPECT_FALSE(is_left);
+}
+
+// A file system of our own that can share blocks: nothing of the disk is written a second time.
+TEST(Disks, ShareTheirBlocksWhereTheFileSystemCan) {
+  const TempDir directory;
+  const std::string image = (directory / "xfs").string(), mounted = (directory / "shares").string();
+  ASSERT_TRUE(disk::create(image, 1024 * kMebibyte));
+  ASSERT_TRUE(files::make_directory(mounted));
+  if (std::system(("mkfs.xfs -q -m reflink=1 " + image + " && mount -o loop,nosuid,nodev " + image + " " + mounted +
+                   " 2>/dev/null")
+                      .c_str()) != 0)
+    GTEST_SKIP() << "no right to mount a file system, or none that shares blocks";
+  const std::filesystem::path from = directory / "shares" / "from", to = directory / "shares" / "to";
+  const auto made = disk::create(from, 256 * kMebibyte);
+  put(from, 0, std::string(64 * kMebibyte, 'x'));
+  const auto before = files::free_bytes(mounted);
+  const auto method = disk::clone(from, to);
+  const auto after = files::free_bytes(mounted);
+  put(from, 0, "changed");
+  const std::string text = get(to, 0, 7);
+  ASSERT_EQ(std::system(("umount " + mounted).c_str()), 0);
+  ASSERT_TRUE(made && before && after);
+  ASSERT_TRUE(method) << method.error().detail;
+  EXPECT_EQ(*method, disk::CloneMethod::kCopyOnWrite);
+  EXPECT_LT(*before, *after + 8 * kMebibyte) << "64 MiB of data lie there once";
+  EXPECT_EQ(text, "xxxxxxx") << "and are two disks all the same";
 }
 #endif
 
