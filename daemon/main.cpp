@@ -15,13 +15,15 @@
 #include "daemon/options.hpp"
 #include "daemon/platform.hpp"
 #include "daemon/runtime/asio_event_loop.hpp"
+#include "daemon/service/farewell.hpp"
 #include "daemon/service/harbour.hpp"
 
 namespace {
 
 using namespace berth;
 
-constexpr Duration kGrace{10'000}; // for work under way when the daemon is asked to end
+constexpr Duration kGrace{10'000};      // for work under way when the daemon is asked to end
+constexpr Duration kGuestGrace{60'000}; // for --guests; service managers are told to wait for all of it
 
 std::array<std::uint8_t, 16> kernel_random() {
   std::array<std::uint8_t, 16> bytes{};
@@ -94,10 +96,16 @@ Result<void> open_listeners(api::Server& server, const DaemonOptions& options, c
   return {};
 }
 
-Task<void> shut_down(AsioEventLoop& loop, Harbour& harbour, api::Server& server, Log log) {
-  log(LogLevel::kInfo, "stopping; guests run on");
+GuestsAtEnd guests_at_end(const std::string& name) {
+  if (name == "stop") return GuestsAtEnd::kStop;
+  return name == "suspend" ? GuestsAtEnd::kSuspend : GuestsAtEnd::kLeave;
+}
+
+Task<void> shut_down(AsioEventLoop& loop, Harbour& harbour, api::Server& server, GuestsAtEnd guests, Log log) {
+  log(LogLevel::kInfo, guests == GuestsAtEnd::kLeave ? "stopping; guests run on" : "stopping, and the guests first");
   harbour.context().is_stopping = true;
   co_await server.stop(kGrace);
+  co_await part_with_guests(harbour, guests, kGuestGrace);
   co_await harbour.stop(kGrace);
   loop.stop();
 }
@@ -133,10 +141,12 @@ int run(DaemonOptions options) {
 
   TaskGroup shutdown([log](const std::string& name, std::exception_ptr) { log(LogLevel::kError, "bug in " + name); });
   bool is_asked = false;
-  const Registration signals = loop.on_signals({SIGTERM, SIGINT}, [&](int) {
+  // SIGUSR1 is for an upgrade: whatever SIGTERM would do to guests, they run on.
+  const Registration signals = loop.on_signals({SIGTERM, SIGINT, SIGUSR1}, [&](int number) {
     if (is_asked) return loop.stop(); // asked twice: at once
     is_asked = true;
-    shutdown.spawn("shutdown", shut_down(loop, harbour, server, log));
+    const auto guests = number == SIGUSR1 ? GuestsAtEnd::kLeave : guests_at_end(options.guests);
+    shutdown.spawn("shutdown", shut_down(loop, harbour, server, guests, log));
   });
   harbour.start();
   trim_memory(); // what loading needed

@@ -51,6 +51,9 @@ void add_options(CLI::App& app, DaemonOptions& options) {
                  "Where operators other than the daemon's own user may name files; may be repeated")
       ->type_name("DIR");
 
+  app.add_option("--guests", options.guests, "What becomes of running guests when SIGTERM ends berthd")
+      ->check(CLI::IsMember({"leave", "stop", "suspend"}))
+      ->capture_default_str();
   app.add_option("--socket-group", options.socket_group, "Group that may reach the socket")->type_name("GROUP");
   app.add_option("--operator-group", options.operator_groups, "Group whose members may change things; may be repeated")
       ->type_name("GROUP");

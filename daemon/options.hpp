@@ -15,6 +15,7 @@ struct DaemonOptions {
   std::optional<std::uint32_t> quota;
   std::string lock_dir;
   std::vector<std::string> allowed_roots;
+  std::string guests = "leave"; // what SIGTERM does to them
 
   std::string socket_group;
   std::vector<std::string> operator_groups, reader_groups;

@@ -282,6 +282,7 @@ Task<void> PowerService::start_failed(VmHandle vm, std::shared_ptr<OperationCont
 
 void PowerService::start_ready() {
   Admission& admission = context_.world.admission;
+  if (context_.is_stopping) return; // a berth that opens now is the next daemon's to give
   for (QueueEntry& entry : admission.take_ready(context_.loop.now()))
     context_.tasks.spawn("queued start of " + entry.claim.name, run_queued(std::move(entry)));
   retry_timer_.cancel();

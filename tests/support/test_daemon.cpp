@@ -12,6 +12,7 @@
 
 #include "api/api.hpp"
 #include "daemon/runtime/asio_event_loop.hpp"
+#include "daemon/service/farewell.hpp"
 #include "daemon/service/harbour.hpp"
 #include "tests/support/fake_driver.hpp"
 
@@ -98,9 +99,10 @@ void TestDaemon::start() {
 
 namespace {
 
-Task<void> stop_politely(AsioEventLoop& loop, Harbour& harbour, api::Server& server) {
+Task<void> stop_politely(AsioEventLoop& loop, Harbour& harbour, api::Server& server, GuestsAtEnd guests) {
   harbour.context().is_stopping = true;
   co_await server.stop(Duration{2000});
+  co_await part_with_guests(harbour, guests, Duration{4000});
   co_await harbour.stop(Duration{5000});
   loop.stop();
 }
@@ -110,8 +112,9 @@ Task<void> stop_politely(AsioEventLoop& loop, Harbour& harbour, api::Server& ser
 void TestDaemon::end(bool is_polite) {
   Running& running = *running_;
   if (is_polite)
-    running.loop.post(
-        [&running] { running.shutdown->spawn("shutdown", stop_politely(running.loop, *running.harbour, *running.server)); });
+    running.loop.post([&running, guests = options_.guests] {
+      running.shutdown->spawn("shutdown", stop_politely(running.loop, *running.harbour, *running.server, guests));
+    });
   else
     running.loop.stop();
   running.thread.join();

@@ -14,7 +14,8 @@
 
 namespace berth {
 class Harbour;
-}
+enum class GuestsAtEnd : std::uint8_t;
+} // namespace berth
 
 namespace berth::test {
 
@@ -26,6 +27,7 @@ struct TestDaemonOptions {
   std::size_t connections = 256;
   std::size_t streams = 128;
   bool caller_is_reader = false;
+  GuestsAtEnd guests{}; // leave
 };
 
 class TestDaemon {
