@@ -6,30 +6,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
-#include <optional>
 
 namespace berth::api {
 
 namespace {
-
-constexpr int kFirstDescriptor = 3; // SD_LISTEN_FDS_START
-constexpr int kMostDescriptors = 16;
-
-std::optional<int> number_from_environment(const char* name) {
-  const char* text = std::getenv(name);
-  if (text == nullptr) return std::nullopt;
-  int number = 0;
-  const char* const end = text + std::strlen(text);
-  const auto [at, error] = std::from_chars(text, end, number);
-  if (error != std::errc{} || at != end) return std::nullopt;
-  return number;
-}
 
 int socket_option(int fd, int option) {
   int value = -1;
@@ -83,14 +65,11 @@ Result<InheritedSocket> describe_listener(UniqueFd fd) {
 }
 
 Result<std::vector<InheritedSocket>> take_inherited() {
-  const auto pid = number_from_environment("LISTEN_PID");
-  const auto count = number_from_environment("LISTEN_FDS");
-  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(name);
+  auto descriptors = take_descriptors();
+  if (!descriptors) return std::unexpected(std::move(descriptors.error()));
   std::vector<InheritedSocket> sockets;
-  if (!pid || !count || *pid != ::getpid() || *count <= 0) return sockets;
-  if (*count > kMostDescriptors) return fail(ErrorCode::kInvalidValue, "more than 16 sockets were handed over");
-  for (int fd = kFirstDescriptor; fd < kFirstDescriptor + *count; ++fd) {
-    auto inherited = describe_listener(UniqueFd{fd});
+  for (UniqueFd& each : *descriptors) {
+    auto inherited = describe_listener(std::move(each));
     if (!inherited) return std::unexpected(std::move(inherited.error()));
     sockets.push_back(std::move(*inherited));
   }

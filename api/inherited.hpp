@@ -1,4 +1,4 @@
-// Listening sockets handed over by a service manager, sd_listen_fds(3). Only api/ includes this.
+// Listening sockets handed over by a service manager: systemd or launchd. Only api/ includes this.
 #pragma once
 
 #include <string>
@@ -19,8 +19,12 @@ struct InheritedSocket {
 // "127.0.0.1:80" or "[::1]:80", and the port; kInvalidValue unless it is a loopback address or a Unix socket.
 Result<InheritedSocket> describe_listener(UniqueFd fd);
 
-// Reads and removes LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES; nothing when they are not for this process. At the start
-// only: the environment is the process's.
+// What the service manager of this system has handed over, as it came; empty when it is not what started this process.
+// At the start only: on Linux it reads and removes LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES, and the environment is the
+// process's; launchd hands over once.
+Result<std::vector<UniqueFd>> take_descriptors();
+
+// The same, looked at. Their files stay the service manager's: nobody here unlinks them or changes their modes.
 Result<std::vector<InheritedSocket>> take_inherited();
 
 } // namespace berth::api
