@@ -85,6 +85,7 @@ CommandLine::CommandLine() : app_(std::make_unique<CLI::App>("berth: the VMs of 
   add_operation_commands(*app_, chosen_);
   add_event_commands(*app_, chosen_);
   add_host_commands(*app_, chosen_);
+  add_service_commands(*app_, chosen_);
   add_completion_commands(*app_, chosen_);
   // After the commands, which would inherit both.
   app_->require_subcommand(1);

@@ -60,6 +60,7 @@ void add_host_commands(CLI::App& app, Chosen& chosen);      // host version
 void add_machine_id_commands(CLI::App& app, Chosen& chosen);
 void add_image_commands(CLI::App& app, Chosen& chosen);
 void add_snapshot_commands(CLI::App& app, Chosen& chosen);
+void add_service_commands(CLI::App& app, Chosen& chosen);    // service
 void add_completion_commands(CLI::App& app, Chosen& chosen); // completion __names
 
 } // namespace berth::cli

@@ -1,0 +1,10 @@
+# cmake -DOUTPUT=x.cpp "-DFILES=name=path;…" -P embed_templates.cmake: text files as functions of C++.
+set(text "// Made by client/service/embed_templates.cmake.\n#include \"client/service/templates.hpp\"\n\nnamespace berth::cli {\n\n")
+foreach(pair ${FILES})
+  string(REGEX MATCH "^([a-z_]+)=(.*)$" matched "${pair}")
+  set(name ${CMAKE_MATCH_1})
+  file(READ ${CMAKE_MATCH_2} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "std::string_view ${name}() {\n  static constexpr unsigned char bytes[] = {${bytes}};\n  return {reinterpret_cast<const char*>(bytes), sizeof bytes};\n}\n\n")
+endforeach()
+file(WRITE ${OUTPUT} "${text}} // namespace berth::cli\n")
