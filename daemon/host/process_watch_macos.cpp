@@ -55,7 +55,8 @@ Result<ProcessWatch> watch_child(pid_t pid) {
 // has no call that signals by more than a number.
 Result<void> signal_process(const ProcessWatch& process, int signal) {
   const auto ended = [] { return fail(ErrorCode::kNotFound, "the process has ended"); };
-  if (wait_for_end(process, 0)) return ended();
+  // 0 and less name whole groups.
+  if (process.target().pid <= 0 || wait_for_end(process, 0)) return ended();
   if (!process.target().is_child) {
     const auto now = identify_process(process.target().pid);
     if (!now || now->start_time != process.target().start_time) return ended();

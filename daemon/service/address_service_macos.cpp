@@ -45,7 +45,8 @@ void AddressService::follow_dhcpd() {
   if (options_.dhcpd_leases.empty()) return;
   LeaseFile::Callbacks callbacks;
   callbacks.on_text = [this](const std::string& text) {
-    platform_->finding.clear();
+    // No file and an empty one are the same: bootpd makes it with its first lease.
+    platform_->finding = text.empty() ? options_.dhcpd_leases.string() + " has no lease yet" : "";
     const DhcpdLeases leases = parse_dhcpd_leases(text);
     book_.replace("dhcpd", dhcpd_evidence(leases, {}, kLeaseTime, loop_.now()), loop_.now());
     set_expiry_timer();
@@ -96,8 +97,7 @@ Task<void> AddressService::reattach(VmId vm, NetworkMode mode) {
 }
 
 NetworkFacts AddressService::facts() const {
-  NetworkFacts facts{NetworkMode::kNat, {}, {}, static_cast<bool>(platform_->arp) || platform_->finding.empty(), {}};
-  facts.reason = platform_->finding;
+  NetworkFacts facts{NetworkMode::kNat, {}, {}, platform_->arp || platform_->leases, platform_->finding};
   if (!platform_->arp) facts.reason += (facts.reason.empty() ? "" : "; ") + std::string("the ARP table cannot be followed");
   return facts;
 }
