@@ -183,8 +183,9 @@ ExitCode upgrade(Session& session, const Asked& asked) {
     return complain(session, "a service of the whole host needs root: sudo berth service …", ExitCode::kDenied);
   Service service(asked, session.out);
   UpgradePort port;
-  port.answers = [&session] {
-    const auto reply = session.daemon.request("GET", "/healthz");
+  port.answers = [](const fs::path& socket) {
+    client::Client daemon{{.socket_path = socket.string(), .request_timeout = client::Milliseconds{2000}}};
+    const auto reply = daemon.request("GET", "/healthz");
     return reply && reply->status == 200;
   };
   const auto done = upgrade_service(service.hands, *service.manager, asked.from, port);

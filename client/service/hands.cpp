@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kLooks = 300;
+constexpr int kLooks = 1000;
 
 std::unexpected<std::string> failed(const std::string& what, const fs::path& path, const std::error_code& error) {
   return std::unexpected(what + " " + path.string() + ": " + error.message());
@@ -160,9 +160,10 @@ std::optional<ToolResult> Hands::ask(const Words& words) {
   return std::move(*result);
 }
 
-bool Hands::wait_until(const std::function<bool()>& holds) {
+bool Hands::wait_until(const std::function<bool()>& holds, std::chrono::seconds at_most) {
   if (options_.is_dry_run) return true;
-  for (int look = 0; look < kLooks; ++look) {
+  const auto end = std::chrono::steady_clock::now() + at_most; // a look may take its time, too
+  for (int look = 0; look < kLooks && std::chrono::steady_clock::now() < end; ++look) {
     if (holds()) return true;
     options_.pause();
   }

@@ -1,6 +1,7 @@
 // Does what a service manager wants done, and says each step; in a dry run it says them and does nothing.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -47,8 +48,8 @@ public:
   Outcome<void> run(const Words& words);
   // A question to a tool: not shown, and empty in a dry run, when nobody may be asked.
   std::optional<ToolResult> ask(const Words& words);
-  // Asks again and again until `holds`; at most about 30 s. Holds at once in a dry run.
-  bool wait_until(const std::function<bool()>& holds);
+  // Asks again and again until `holds`; by default longer than an end of berthd takes, which is 80 s. Holds at once in a dry run.
+  bool wait_until(const std::function<bool()>& holds, std::chrono::seconds at_most = std::chrono::seconds{100});
 
 private:
   std::ostream& out_;

@@ -47,6 +47,15 @@ std::string printed(std::string_view text, const std::string& name) {
   return {};
 }
 
+// The first string behind the key.
+std::string string_behind(std::string_view text, std::string_view name) {
+  const auto key = text.find("<key>" + std::string(name) + "</key>");
+  const auto open = key == std::string_view::npos ? key : text.find("<string>", key);
+  const auto close = open == std::string_view::npos ? open : text.find("</string>", open);
+  if (close == std::string_view::npos) return {};
+  return from_xml(text.substr(open + 8, close - open - 8));
+}
+
 class Launchd : public ServiceManager {
 public:
   Launchd(Hands& hands, ServicePlace place, ServiceTools tools)
@@ -127,6 +136,7 @@ public:
       status.is_installed = true;
       text << stream.rdbuf();
       status.program = program_of_property_list(text.str());
+      status.socket = socket_of_property_list(text.str());
     }
     if (const auto told = hands_.ask({tools_.launchctl, "print", target_}); told && told->exit_code == 0) {
       status.is_loaded = true;
@@ -222,13 +232,8 @@ std::string launchd_property_list(const ServiceSpec& spec) {
                                                                          {"EXIT_TIME_OUT", std::to_string(exit_time_out(spec))}});
 }
 
-std::string program_of_property_list(std::string_view text) {
-  const auto key = text.find("<key>ProgramArguments</key>");
-  const auto open = key == std::string_view::npos ? key : text.find("<string>", key);
-  const auto close = open == std::string_view::npos ? open : text.find("</string>", open);
-  if (close == std::string_view::npos) return {};
-  return from_xml(text.substr(open + 8, close - open - 8));
-}
+std::string program_of_property_list(std::string_view text) { return string_behind(text, "ProgramArguments"); }
+std::string socket_of_property_list(std::string_view text) { return string_behind(text, "SockPathName"); }
 
 std::unique_ptr<ServiceManager> make_launchd(Hands& hands, ServicePlace place, ServiceTools tools) {
   return std::make_unique<Launchd>(hands, std::move(place), std::move(tools));

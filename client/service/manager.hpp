@@ -17,7 +17,8 @@ struct ServiceStatus {
   int pid = 0;
   std::filesystem::path file;    // property list, or unit
   std::filesystem::path program; // that it names
-  std::string detail;            // what the manager says in its own word
+  std::filesystem::path socket;
+  std::string detail; // what the manager says in its own word
 };
 
 class ServiceManager {
@@ -65,5 +66,8 @@ std::string systemd_socket_unit(const ServiceSpec& spec);
 // systemd_service_unit; empty when it is of another making.
 std::string program_of_property_list(std::string_view text);
 std::string program_of_unit(std::string_view text);
+// SockPathName of the one, ListenStream of a text made by systemd_socket_unit.
+std::string socket_of_property_list(std::string_view text);
+std::string socket_of_unit(std::string_view text);
 
 } // namespace berth::cli

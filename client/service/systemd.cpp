@@ -128,6 +128,9 @@ public:
       text << stream.rdbuf();
       status.is_installed = true;
       status.program = program_of_unit(text.str());
+      std::ostringstream socket;
+      if (const std::ifstream beside{status.file.parent_path() / kSocket}) socket << beside.rdbuf();
+      status.socket = socket_of_unit(socket.str());
     }
     return status;
   }
@@ -206,6 +209,19 @@ std::string program_of_unit(std::string_view text) {
     if (at < text.size()) program += text[at];
   }
   return program;
+}
+
+std::string socket_of_unit(std::string_view text) {
+  const auto key = text.find("\nListenStream=");
+  if (key == std::string_view::npos) return {};
+  text.remove_prefix(key + 14);
+  text = text.substr(0, text.find('\n'));
+  std::string path;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '%') ++at; // doubled
+    if (at < text.size()) path += text[at];
+  }
+  return path;
 }
 
 std::unique_ptr<ServiceManager> make_systemd(Hands& hands, ServicePlace place, ServiceTools tools) {

@@ -16,6 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::chrono::seconds kPatience{20};
+
 bool is_same(const fs::path& one, const fs::path& other) {
   std::ifstream left(one, std::ios::binary), right(other, std::ios::binary);
   using Bytes = std::istreambuf_iterator<char>;
@@ -81,7 +83,7 @@ Outcome<void> upgrade_service(Hands& hands, ServiceManager& manager, const fs::p
     swapped = *programs;
   }
   auto restarted = manager.restart();
-  if (restarted && hands.wait_until(port.answers)) {
+  if (restarted && hands.wait_until([&] { return port.answers(status->socket); }, kPatience)) {
     hands.say(hands.is_dry_run() ? "would wait for berthd to answer" : "berthd answers");
     return {};
   }

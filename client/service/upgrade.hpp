@@ -9,7 +9,8 @@
 namespace berth::cli {
 
 struct UpgradePort {
-  std::function<bool()> answers; // does the daemon answer now?
+  // Does the daemon behind this socket answer? Asked for 20 s, so it should not take long itself.
+  std::function<bool(const std::filesystem::path&)> answers;
 };
 
 // Where this program lies; empty when nobody knows.

@@ -68,6 +68,7 @@ TEST_F(Launchd, StopsStartsAndUninstallsOnce) {
   EXPECT_EQ(status.pid, host_.pid);
   EXPECT_EQ(status.detail, "running");
   EXPECT_EQ(status.program, "/opt/berth & co/berthd");
+  EXPECT_EQ(status.socket, bench_.spec().socket);
   ASSERT_TRUE(manager_->uninstall());
   EXPECT_FALSE(std::filesystem::exists(file_));
   EXPECT_TRUE(std::filesystem::exists(bench_.directory / "home/state")) << "the state stays";

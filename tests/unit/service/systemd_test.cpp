@@ -53,6 +53,7 @@ TEST_F(Systemd, StopsStartsAndUninstallsOnce) {
   const auto status = *manager_->status();
   EXPECT_EQ(status.pid, host_.pid);
   EXPECT_EQ(status.program, "/opt/berth & co/berthd");
+  EXPECT_EQ(status.socket, bench_.spec().socket);
   host_.take_calls();
   ASSERT_TRUE(manager_->uninstall());
   EXPECT_THAT(host_.take_calls(),
@@ -91,6 +92,7 @@ TEST_F(Systemd, WordsAreQuotedForSystemd) {
   EXPECT_THAT(unit, HasSubstr("\nUser=harbour\n"));
   EXPECT_THAT(unit, HasSubstr("\nWantedBy=multi-user.target\n"));
   EXPECT_EQ(program_of_unit(unit), spec.berthd);
+  EXPECT_EQ(socket_of_unit(systemd_socket_unit(spec)), spec.socket);
   EXPECT_THAT(systemd_socket_unit(spec), HasSubstr("ListenStream=/run/100%%/s\n"));
   EXPECT_THAT(systemd_service_unit(bench_.spec()), Not(HasSubstr("User=")));
   for (const auto scope : {ServiceScope::kUser, ServiceScope::kSystem})

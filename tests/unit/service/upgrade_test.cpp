@@ -49,7 +49,7 @@ protected:
   std::filesystem::path installed_ = bench_.directory / "sbin/berthd",
                         machine_ = bench_.directory / "libexec/berth/berth-machine";
   std::filesystem::path fresh_ = bench_.directory / "fresh";
-  UpgradePort good_{[] { return true; }};
+  UpgradePort good_{[this](const std::filesystem::path& socket) { return socket == bench_.spec().socket; }};
 };
 
 TEST_F(Upgrade, SwapsByRenameAndRestarts) {
@@ -69,8 +69,7 @@ TEST_F(Upgrade, SwapsByRenameAndRestarts) {
 }
 
 TEST_F(Upgrade, PutsTheOldOneBackWhenTheNewOneDoesNotAnswer) {
-  int restarts = 0;
-  const auto failed = upgrade_service(hands_, *manager_, fresh_, {[&] { return ++restarts < 0; }});
+  const auto failed = upgrade_service(hands_, *manager_, fresh_, {[](const std::filesystem::path&) { return false; }});
   ASSERT_FALSE(failed);
   EXPECT_THAT(failed.error(), HasSubstr("the old programs are back"));
   EXPECT_EQ(read(installed_), "old");
