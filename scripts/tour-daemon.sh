@@ -4,6 +4,8 @@
 # The tour's own daemon: where it lives, how it is started, and how all of it is taken away again. Sourced by
 # scripts/tour, which sets `root`; it prints no part of the tour and knows no requests but the ones that end guests.
 
+system=$(uname -s)
+
 # A short path: the kernel takes 107 bytes for a socket, and each guest has sockets below this folder too.
 folder=${XDG_RUNTIME_DIR:-/tmp}
 [[ -d $folder && -w $folder && ${#folder} -lt 40 ]] || folder=/tmp
@@ -14,18 +16,24 @@ daemon_log=$folder/berthd.log
 record=$folder/daemon  # "PID START-TIME EXECUTABLE" of the daemon that runs now
 namespace_record=$folder/namespace
 
-start_time() { # start_time PID: in ticks since boot, or nothing; with the pid it names one process for good
+start_time() { # start_time PID: when it began, or nothing; with the pid it names one process for good
+  [[ $system == Linux ]] || { ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' '-' || true; return; }
   # The command's name, in brackets, may hold spaces.
   sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '{ print $20 }' || true
 }
 
 executable() { # executable PID: the file it runs, also when a build has replaced it since
   local path
+  [[ $system == Linux ]] || { ps -o comm= -p "$1" 2>/dev/null || true; return; }
   path=$(readlink "/proc/$1/exe" 2>/dev/null) || return 0
   echo "${path% (deleted)}"
 }
 
 is_alive() { # is_alive PID: also false for one that has ended and waits for its parent
+  if [[ $system != Linux ]]; then
+    [[ $(ps -o state= -p "$1" 2>/dev/null || true) == [!Z]* ]]
+    return
+  fi
   [[ -e /proc/$1/stat && $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) != Z* ]]
 }
 
@@ -44,6 +52,7 @@ recorded_daemon() {
 # command line, and only programs that berthd starts are looked at.
 leftovers() {
   local process
+  [[ $system == Linux ]] || { pgrep -U "$EUID" -f "berth-machine run $folder/" || true; return; }
   for process in /proc/[0-9]*; do
     [[ -O $process ]] || continue
     case $(executable "${process##*/}") in
@@ -81,6 +90,7 @@ make_folder() {
 # As root the daemon has a network namespace of its own: its bridge, its DHCP server and its addresses touch nothing else.
 make_namespace() {
   local name=berth-tour-$$
+  [[ $system == Linux ]] || return 0
   [[ $EUID == 0 ]] && ip netns add "$name" 2>/dev/null || return 0
   echo "$name" >"$namespace_record"
   ip -n "$name" link set lo up
@@ -91,12 +101,13 @@ answers() { # answers PATH: true when the daemon answers it with 200
 }
 
 start_daemon() {
-  local inside=() mac=() pid turn
-  [[ ! -x $root/build/berth-machine ]] || mac=(--lookalike-dir "$folder/mac")
-  [[ ! -f $namespace_record ]] || inside=(ip netns exec "$(<"$namespace_record")")
+  local inside=(setsid) mac=() pid turn
+  [[ $system == Linux ]] || inside=(nohup) # macOS has no setsid(1)
+  [[ $system != Linux || ! -x $root/build/berth-machine ]] || mac=(--lookalike-dir "$folder/mac")
+  [[ ! -f $namespace_record ]] || inside+=(ip netns exec "$(<"$namespace_record")")
   # In its own session: neither Ctrl-C nor the end of the terminal reaches it. Each command here replaces the one before,
   # so that $! is berthd.
-  setsid ${inside[@]+"${inside[@]}"} "$root/build/berthd" --state-dir "$state" --socket "$socket" \
+  "${inside[@]}" "$root/build/berthd" --state-dir "$state" --socket "$socket" \
     ${mac[@]+"${mac[@]}"} >>"$daemon_log" 2>&1 </dev/null &
   pid=$!
   for ((turn = 0; turn < 200; ++turn)); do

@@ -1,6 +1,7 @@
 // create: files named on the command line become images first, then the VM is made of them.
 #include <memory>
 #include <optional>
+#include <tuple>
 
 #include <CLI/CLI.hpp>
 
@@ -18,7 +19,7 @@ namespace {
 struct CreateOptions {
   std::string name, guest = "linux", memory = "1G", disk;
   std::uint32_t cpu_count = 1;
-  std::string kernel, initramfs, command_line, disk_image;
+  std::string kernel, initramfs, command_line, disk_image, restore_image, display;
   std::string mac_address, machine_id;
   DeviceOptions devices;
   std::vector<std::string> labels;
@@ -51,6 +52,7 @@ client::Result<client::VmSpec> spec_of(const Session& session, const CreateOptio
   if (!options.disk.empty()) spec.disk_bytes = parse_size(options.disk).value_or(0);
   spec.boot_kind = boot_kind(options);
   spec.command_line = options.command_line;
+  if (const auto display = parse_display(options.display)) std::tie(spec.display_width, spec.display_height) = *display;
   const DeviceOptions& devices = options.devices;
   const auto [mode, interface] = parse_network(devices.network);
   spec.network_mode = mode;
@@ -68,6 +70,8 @@ client::Result<client::VmSpec> spec_of(const Session& session, const CreateOptio
   if (auto done = resolve(session, spec.initramfs, options.initramfs, "initramfs", progress); !done)
     return std::unexpected(done.error());
   if (auto done = resolve(session, spec.disk_image, options.disk_image, "disk", progress); !done)
+    return std::unexpected(done.error());
+  if (auto done = resolve(session, spec.restore_image, options.restore_image, "restore", progress); !done)
     return std::unexpected(done.error());
   return spec;
 }
@@ -96,6 +100,12 @@ void add_options(CLI::App& command, CreateOptions& options) {
   command.add_option("--memory", options.memory, "Memory: 512M, 4G")->check(is_size)->capture_default_str();
   command.add_option("--disk", options.disk, "Size of the disk (default: none, or that of --disk-image)")->check(is_size);
   command.add_option("--disk-image", options.disk_image, "What the disk begins as: a file, or an image");
+  command.add_option("--restore-image", options.restore_image,
+                     "Install this macOS: a file, or an image (berth images pull latest)");
+  command
+      .add_option("--display", options.display,
+                  "Size of the display in pixels: 1920x1080 (default: of macOS guests the driver's)")
+      ->check(is_display);
   CLI::Option* kernel = command.add_option("--kernel", options.kernel, "Boot this kernel: a file, or an image");
   command.add_option("--initramfs", options.initramfs, "With --kernel: a file, or an image")->needs(kernel);
   command.add_option("--cmdline,--command-line", options.command_line, "With --kernel: its command line")->needs(kernel);

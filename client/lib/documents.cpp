@@ -245,6 +245,8 @@ std::string to_body(const VmSpec& spec) {
   body["memory_bytes"] = spec.memory_bytes;
   if (spec.disk_bytes) body["disk_bytes"] = *spec.disk_bytes;
   if (!spec.disk_image.empty()) body["disk_image"] = spec.disk_image;
+  if (!spec.restore_image.empty()) body["restore_image"] = spec.restore_image;
+  if (spec.display_width != 0) body["display"] = {{"width", spec.display_width}, {"height", spec.display_height}};
   if (!spec.boot_kind.empty()) body["boot"] = boot_of(spec);
   if (!spec.network_mode.empty()) body["network"]["mode"] = spec.network_mode;
   if (!spec.network_interface.empty()) body["network"]["interface"] = spec.network_interface;

@@ -146,6 +146,8 @@ struct VmSpec {
   std::uint64_t memory_bytes = 0;
   std::optional<std::uint64_t> disk_bytes;
   std::string disk_image;                                 // image id, copied into the disk
+  std::string restore_image;                              // image id; a macOS guest is installed from it
+  std::uint32_t display_width = 0, display_height = 0;    // in pixels; 0: no display is asked for
   std::string boot_kind, kernel, initramfs, command_line; // kernel and initramfs are image ids
   std::string network_mode, mac_address, machine_id;      // machine_id: "new" or a known key
   std::string network_interface;                          // of the host, for network_mode "bridged"

@@ -6,6 +6,6 @@ berth_test(client_test
           ${client_folder}/fake_daemon.cpp ${client_folder}/format_test.cpp ${client_folder}/progress_test.cpp
           ${client_folder}/socket_test.cpp ${client_folder}/table_test.cpp
   DEPENDS berth_cli berth_client_lib berth_boost nlohmann_json::nlohmann_json CLI11::CLI11 yaml-cpp
-  LABELS unit
+  OWN_HEADERS LABELS unit
   TIMEOUT 60)
 target_compile_definitions(client_test PRIVATE JSON_USE_IMPLICIT_CONVERSIONS=0)

@@ -128,6 +128,19 @@ TEST(CommandLine, CreateGivesDevices) {
   EXPECT_THAT(daemon.requests().at(1), HasSubstr(R"("rosetta":{"tag":"intel"})"));
 }
 
+TEST(CommandLine, CreateInstallsMacos) {
+  const std::string id(64, 'a');
+  FakeDaemon daemon{
+      {json_answer(200, R"({"items":[{"id":")" + id + R"(","kind":"restore","name":"macOS 15"}],"next_cursor":null})"),
+       json_answer(201, vm_text("mac", "stopped"))}};
+  const auto outcome =
+      run(daemon.socket_path(), {"create", "mac", "--guest", "macos", "--restore-image", "macOS 15", "--display", "1920x1080"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(daemon.requests().at(1), HasSubstr(R"("restore_image":")" + id + R"(","display":{"width":1920,"height":1080})"));
+  for (const char* wrong : {"1920", "1920x", "x1080", "0x1080", "1920x1080x", "a x b"})
+    EXPECT_EQ(run(daemon.socket_path(), {"create", "mac", "--display", wrong}).code, 2) << wrong;
+}
+
 TEST(CommandLine, WrongDevicesAreRefusedHere) {
   FakeDaemon daemon{{}};
   for (const auto& words : {std::vector<std::string>{"--share", "/srv"},
