@@ -6,6 +6,7 @@
 #include "api/device_fields.hpp"
 #include "api/problem.hpp"
 #include "daemon/bundle/files.hpp"
+#include "daemon/service/health.hpp"
 
 namespace berth::api {
 
@@ -314,37 +315,15 @@ void write_drivers(JsonWriter& json, const Context& context) {
   json.end_array();
 }
 
-void write_check(JsonWriter& json, std::string_view code, std::string_view status, const std::string& detail,
-                 std::string_view what_to_do) {
-  json.begin_object()
-      .field("code", code)
-      .field("status", status)
-      .field("detail", detail)
-      .field("what_to_do", what_to_do)
-      .end_object();
-}
-
-void write_checks(JsonWriter& json, Harbour& harbour, const NetworkFacts& network, std::uint64_t free_bytes) {
-  constexpr std::uint64_t kLittleSpace = 1ULL << 30;
+void write_checks(JsonWriter& json, const std::vector<HealthCheck>& checks) {
   json.key("checks").begin_array();
-  const bool is_store_healthy = harbour.context().ledger.is_store_healthy();
-  write_check(json, "store", is_store_healthy ? "ok" : "failed",
-              is_store_healthy ? "changes are written" : "the last change could not be written",
-              is_store_healthy ? "" : "free some space on the disk of the state directory, and look at the log of berthd");
-  const bool has_space = free_bytes >= kLittleSpace;
-  write_check(json, "disk_space", has_space ? "ok" : "warning", std::to_string(free_bytes) + " bytes are free",
-              has_space ? "" : "free some space: guests stop when their disk cannot grow");
-  write_check(json, "network", network.are_addresses_visible ? "ok" : "warning",
-              network.reason.empty() ? "guests on nat are reachable from the host" : network.reason,
-              network.are_addresses_visible
-                  ? ""
-                  : "run berthd with CAP_NET_ADMIN, /dev/net/tun and dnsmasq to see the addresses of guests");
-  for (const auto& driver : harbour.context().drivers) {
-    const DriverFacts facts = driver->facts();
-    write_check(json, "driver_" + facts.name, facts.is_available ? "ok" : "failed",
-                facts.is_available ? facts.name + " " + facts.version + " with " + facts.accelerator : facts.reason,
-                facts.is_available ? "" : "install the program that the driver needs");
-  }
+  for (const HealthCheck& check : checks)
+    json.begin_object()
+        .field("code", check.code)
+        .field("status", to_string(check.status))
+        .field("detail", check.detail)
+        .field("what_to_do", check.what_to_do)
+        .end_object();
   json.end_array();
 }
 
@@ -371,7 +350,7 @@ std::string host_json(Harbour& harbour, std::string_view listeners_json, const s
   nullable_text(json, "subnet", network.subnet);
   json.field("addresses_visible", network.are_addresses_visible).field("reason", network.reason).end_object();
   json.raw_field("listeners", listeners_json);
-  write_checks(json, harbour, network, free_bytes);
+  write_checks(json, check_health(context, harbour.addresses(), free_bytes));
   json.end_object();
   return json.take();
 }

@@ -204,13 +204,16 @@ Task<Result<void>> PowerService::bring_up(VmHandle vm, bool is_restoring, bool i
     context_.addresses.untrack(vm->record);
     context_.network.detach(vm->record.id);
     Error error = machine.error();
-    if (error.code == ErrorCode::kQuotaHeldElsewhere)
-      error.detail +=
-          "; " + describe(co_await blocking(context_.loop, [&host = context_.host] { return host.foreign_guests(); }));
+    if (error.code == ErrorCode::kQuotaHeldElsewhere) {
+      const auto foreign = co_await blocking(context_.loop, [&host = context_.host] { return host.foreign_guests(); });
+      error.detail += "; " + describe(foreign);
+      if (foreign.empty()) context_.world.berth_lost_at = context_.loop.now();
+    }
     co_return std::unexpected(std::move(error));
   }
   crash_point("start.3_process_runs");
   vm->machine = std::move(*machine);
+  if (vm->record.guest == Guest::kMacos) context_.world.berth_lost_at.reset();
   if (vm->early_exit)
     context_.tasks.spawn("end of " + vm->record.name, handle_exit(vm, *std::exchange(vm->early_exit, std::nullopt)));
   vm->changed.notify();

@@ -80,6 +80,8 @@ public:
   // VMs that are being installed, by their image; from before they have a record.
   std::multimap<std::string, std::pair<VmId, std::string>, std::less<>> installations;
   std::uint64_t version = 0; // grows with each change that a list can show
+  // When the host last refused a macOS guest though a berth was free and nobody else's guest was found; none since one ran.
+  std::optional<Timestamp> berth_lost_at;
 
   // By id or by name; null when there is none.
   VmHandle find_vm(std::string_view id_or_name) const;

@@ -130,6 +130,13 @@ TEST_F(MacosGuests, ALeakedBerthIsNotOurs) {
   EXPECT_NE(refused.body.find("restart of the host"), std::string::npos) << refused.body;
   EXPECT_EQ(host(api)["quota"]["used"], 0);
   EXPECT_EQ(state_of(api, "one"), "stopped");
+  const auto leak = [&] {
+    for (const auto& check : host(api)["checks"])
+      if (check["code"] == "quota_leak") return check;
+    return Json();
+  };
+  EXPECT_EQ(leak()["status"], "warning");
+  EXPECT_NE(leak()["what_to_do"].get<std::string>().find("restart the host"), std::string::npos);
 }
 
 // Each file of the identity, in each way of losing it: found at the start and when asked, and put back.
