@@ -37,6 +37,15 @@ std::filesystem::path own_directory() {
 #endif
 }
 
+// Beside this program in a build; an installation has it where nobody calls it by hand.
+std::filesystem::path find_machine(const std::filesystem::path& here) {
+  const std::filesystem::path apart = here.parent_path() / "libexec/berth/berth-machine";
+  std::error_code error;
+  return std::filesystem::exists(apart, error) && !std::filesystem::exists(here / "berth-machine", error)
+             ? apart
+             : here / "berth-machine";
+}
+
 void add_options(CLI::App& app, DaemonOptions& options) {
   app.add_option("--state-dir", options.state_dir, "Directory of everything that berthd owns")->type_name("DIR");
   app.add_option("--socket", options.socket, "Unix socket of the API [<state-dir>/run/berthd.sock]")->type_name("PATH");
@@ -71,7 +80,7 @@ void add_options(CLI::App& app, DaemonOptions& options) {
   app.add_option("--firmware-code", options.firmware_code, "UEFI firmware of guests that boot by EFI")->type_name("FILE");
   app.add_option("--firmware-variables", options.firmware_variables, "Its empty variable store, copied for each VM")
       ->type_name("FILE");
-  app.add_option("--machine", options.machine, "Program berth-machine [beside berthd]")->type_name("PATH");
+  app.add_option("--machine", options.machine, "Program berth-machine [beside berthd, or ../libexec/berth]")->type_name("PATH");
 #ifdef __APPLE__
   app.add_flag("--probe-guests", options.is_probing,
                "Send guests that have a lease but are unknown to the kernel a datagram, so that it asks for them; macOS may ask "
@@ -111,13 +120,19 @@ void add_options(CLI::App& app, DaemonOptions& options) {
 
 } // namespace
 
-std::expected<DaemonOptions, OptionsEnd> parse_options(int argc, char** argv) {
-  CLI::App app{"berthd owns the virtual machines of this host and answers for them over HTTP on a Unix socket.", "berthd"};
-  DaemonOptions options;
+void describe_options(CLI::App& app, DaemonOptions& options) {
+  app.name("berthd");
+  app.description("berthd owns the virtual machines of this host and answers for them over HTTP on a Unix socket.");
   add_options(app, options);
   app.set_version_flag("--version", std::string("berthd ") + BERTH_VERSION);
   app.set_config("--config", "", "File with lines option=value; every option above may stand in it")->type_name("FILE");
   app.allow_config_extras(CLI::config_extras_mode::error);
+}
+
+std::expected<DaemonOptions, OptionsEnd> parse_options(int argc, char** argv) {
+  CLI::App app;
+  DaemonOptions options;
+  describe_options(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -129,7 +144,7 @@ std::expected<DaemonOptions, OptionsEnd> parse_options(int argc, char** argv) {
   if (options.state_dir.size() > 1 && options.state_dir.ends_with('/')) options.state_dir.pop_back();
   if (options.socket.empty()) options.socket = options.state_dir + "/run/berthd.sock";
   options.socket = std::filesystem::absolute(options.socket).lexically_normal().string();
-  if (options.machine.empty()) options.machine = (own_directory() / "berth-machine").string();
+  if (options.machine.empty()) options.machine = find_machine(own_directory()).string();
   return options;
 }
 

@@ -7,6 +7,10 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace berth {
 
 struct DaemonOptions {
@@ -37,6 +41,9 @@ struct DaemonOptions {
 struct OptionsEnd {
   int exit_code; // 0 after --help and --version
 };
+
+// All that parse_options() knows, for what else is made from it: the man page.
+void describe_options(CLI::App& app, DaemonOptions& options);
 
 // Prints help and errors itself.
 std::expected<DaemonOptions, OptionsEnd> parse_options(int argc, char** argv);

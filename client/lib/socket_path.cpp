@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include <unistd.h>
+
 namespace berth::client {
 
 namespace {
@@ -33,10 +35,14 @@ std::string socket_path_from(const SocketEnvironment& environment) {
   return (has_state_home ? std::string{environment.xdg_state_home} : home + "/.local/state") + std::string{kBelowState};
 }
 
+// A daemon of the whole host serves those who run none of their own.
 std::string default_socket_path() {
-  return socket_path_from({.berth_socket = environment_variable("BERTH_SOCKET"),
-                           .xdg_state_home = environment_variable("XDG_STATE_HOME"),
-                           .home = environment_variable("HOME")});
+  constexpr const char* kOfTheHost = "/run/berth/berthd.sock";
+  std::string path = socket_path_from({.berth_socket = environment_variable("BERTH_SOCKET"),
+                                       .xdg_state_home = environment_variable("XDG_STATE_HOME"),
+                                       .home = environment_variable("HOME")});
+  const bool is_free_to_choose = environment_variable("BERTH_SOCKET").empty() && ::access(path.c_str(), F_OK) != 0;
+  return is_free_to_choose && ::access(kOfTheHost, F_OK) == 0 ? kOfTheHost : path;
 }
 
 } // namespace berth::client
