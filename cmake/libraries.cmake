@@ -16,6 +16,15 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
 endif()
 
+# A release has its own copy of the little that it uses of the log's library, and not the whole of two libraries in memory.
+add_library(berth_spdlog INTERFACE)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND TARGET spdlog::spdlog_header_only)
+  target_link_libraries(berth_spdlog INTERFACE spdlog::spdlog_header_only)
+  target_compile_definitions(berth_spdlog INTERFACE FMT_HEADER_ONLY=1)
+else()
+  target_link_libraries(berth_spdlog INTERFACE spdlog::spdlog)
+endif()
+
 # The name by which the linker would ask for a library at run time, such as libzip.so.4.
 function(berth_file_of_library variable target name)
   get_target_property(libraries ${target} INTERFACE_LINK_LIBRARIES)
