@@ -71,7 +71,8 @@ std::vector<std::string> problem_hints(const ClientError& error) {
     return {"to delete it, delete the VMs that carry it first (berth mid show KEY lists them); to import a VM that shares it "
             "with them, say --mid-policy keep_shared"};
   if (code == "image_in_use") return {"VMs boot from it, or are installed from it: berth images ls -o wide lists them"};
-  if (code == "nothing_to_boot") return {"it was made empty; make it with --kernel, --efi, --disk-image or --restore-image (berth create --help)"};
+  if (code == "nothing_to_boot")
+    return {"it was made empty; make it with --kernel, --efi, --disk-image or --restore-image (berth create --help)"};
   if (code == "insufficient_memory") return {"end another VM, or give this one less: berth set --memory SIZE NAME"};
   if (code == "insufficient_disk" || code == "storage_failed")
     return {"make room on the disk of the daemon's state; berth host says where"};

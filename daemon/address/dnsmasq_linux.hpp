@@ -14,9 +14,9 @@
 #include "daemon/core/error.hpp"
 #include "daemon/core/time.hpp"
 #include "daemon/core/vm.hpp"
+#include "daemon/host/process_watch.hpp"
 #include "daemon/runtime/event_loop.hpp"
 #include "daemon/runtime/task.hpp"
-#include "daemon/host/process_watch.hpp"
 
 namespace berth {
 
