@@ -70,8 +70,7 @@ std::int64_t answer(void* state, void* data, zip_uint64_t length, zip_source_cmd
     case ZIP_SOURCE_ERROR: return zip_error_to_data(&reader.error, data, length);
     case ZIP_SOURCE_CLOSE:
     case ZIP_SOURCE_FREE: return 0;
-    case ZIP_SOURCE_SUPPORTS:
-      return ZIP_SOURCE_SUPPORTS_SEEKABLE;
+    case ZIP_SOURCE_SUPPORTS: return ZIP_SOURCE_SUPPORTS_SEEKABLE;
     default: return reader.fail(ZIP_ER_OPNOTSUPP); // what libzip may learn later
   }
 }
