@@ -166,7 +166,8 @@ TEST(Recovery, StagingIsSweptAndStrangersFilesStay) {
 }
 
 void lose_store(const TestDaemon& daemon) {
-  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(daemon.state_dir() / (std::string("berth.db") + suffix));
+  for (const char* suffix : {"", "-wal", "-shm"})
+    std::filesystem::remove(daemon.state_dir() / (std::string("berth.db") + suffix));
 }
 
 TEST(Recovery, ALostStoreIsRebuiltFromTheBundles) {
@@ -192,8 +193,8 @@ TEST(Recovery, ALostStoreIsRebuiltFromTheBundles) {
   EXPECT_TRUE(daemon.host().is_running(id_of(runs)));
   EXPECT_EQ(later.post("/v1/vms/twin/start", Json::object(), kWait).code(), "machine_id_in_use") << "the rule outlives the store";
   const auto found = later.get("/v1/vms/twin").json();
-  for (const char* member : {"id", "name", "machine_id", "mac_address", "labels", "boot", "cpu_count", "memory_bytes", "disk_bytes",
-                             "created_at", "cloned_from", "driver", "network", "display"})
+  for (const char* member : {"id", "name", "machine_id", "mac_address", "labels", "boot", "cpu_count", "memory_bytes",
+                             "disk_bytes", "created_at", "cloned_from", "driver", "network", "display"})
     EXPECT_EQ(found[member], twin[member]) << member;
   EXPECT_EQ(later.get("/v1/vms/rests/snapshots").json()["items"][0], snapshot);
   const auto again = later.get("/v1/images").json()["items"];
