@@ -159,9 +159,9 @@ TEST(Disks, ShareTheirBlocksWhereTheFileSystemCan) {
   const std::string image = (directory / "xfs").string(), mounted = (directory / "shares").string();
   ASSERT_TRUE(disk::create(image, 1024 * kMebibyte));
   ASSERT_TRUE(files::make_directory(mounted));
-  if (std::system(("mkfs.xfs -q -m reflink=1 " + image + " && mount -o loop,nosuid,nodev " + image + " " + mounted +
-                   " 2>/dev/null")
-                      .c_str()) != 0)
+  if (std::system(
+          ("mkfs.xfs -q -m reflink=1 " + image + " && mount -o loop,nosuid,nodev " + image + " " + mounted + " 2>/dev/null")
+              .c_str()) != 0)
     GTEST_SKIP() << "no right to mount a file system, or none that shares blocks";
   const std::filesystem::path from = directory / "shares" / "from", to = directory / "shares" / "to";
   const auto made = disk::create(from, 256 * kMebibyte);
