@@ -1,8 +1,8 @@
-# The formula for a tap of one's own: `brew install --HEAD OWNER/TAP/berth`. Never tried; see docs/first-run-on-a-mac.md.
+# The place of the repository is still to be named (example.invalid). The formula for a tap of one's own: `brew install --HEAD OWNER/TAP/berth`. Never tried; see docs/first-run-on-a-mac.md.
 class Berth < Formula
   desc "VM daemon that knows the two berths of a Mac and every machine identifier"
-  homepage "https://github.com/berth-vm/berth"
-  head "https://github.com/berth-vm/berth.git", branch: "main"
+  homepage "https://example.invalid/berth"
+  head "https://example.invalid/berth.git", branch: "main"
   license "Apache-2.0"
 
   depends_on "boost" => :build
